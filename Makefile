@@ -1,0 +1,56 @@
+# `make dev` and `make test` need Python 3.11+ and nothing else; the rest is installed from the locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := common services operator executor devcluster cli
+ARGS ?=
+
+.PHONY: help dev test lint format proto crd lock bench clean
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "hourglass needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+dev: $(VENV)/.installed  ## run everything on this machine; ARGS="--ci" for one unattended round
+	@exec $(BIN)/hourglass dev $(ARGS)
+
+test: $(VENV)/.installed  ## run all tests that this machine can run; ARGS="--tiers unit"
+	@$(BIN)/python scripts/run_tests.py $(ARGS)
+
+lint: $(VENV)/.installed  ## style, types, walls, and drift of everything generated
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/check_source_roots.py
+	$(BIN)/python scripts/generate_proto.py --check
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	$(BIN)/python scripts/generate_crd.py --check
+	$(BIN)/python scripts/lock.py --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy $(SOURCES) scripts tests
+	$(BIN)/basedpyright
+
+format: $(VENV)/.installed  ## put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd proto && ../$(BIN)/buf format --write
+
+proto: $(VENV)/.installed  ## generate the Python code of the .proto files
+	$(BIN)/python scripts/generate_proto.py
+
+crd: $(VENV)/.installed  ## generate the CRD from the Python types
+	$(BIN)/python scripts/generate_crd.py
+
+lock: $(VENV)/.installed  ## resolve the lock files anew; ARGS="--upgrade" for newer versions
+	$(BIN)/python scripts/lock.py $(ARGS)
+
+bench: $(VENV)/.installed  ## run the benchmarks
+	$(BIN)/python -m tests.bench $(ARGS)
+
+clean:  ## remove what was made here, the data of `make dev` too
+	rm -rf $(VENV) .hourglass .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

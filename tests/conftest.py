@@ -1,0 +1,31 @@
+"""Fixtures that every tier shares."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.control_plane import ControlPlane, control_plane, why_unavailable
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def real_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A real kube-apiserver with controller-manager; skips with the reason where there is none."""
+    reason = why_unavailable()
+    if reason:
+        pytest.skip(f"no real control plane: {reason}")
+    with control_plane(Path(tmp_path_factory.mktemp("control-plane"))) as plane:
+        yield plane
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace name that no other test uses; the test creates it."""
+    return f"test-{uuid4().hex[:10]}"
