@@ -1,0 +1,151 @@
+"""The endpoints and the waiting tasks of one AVS. Mutable, seen by the router alone."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from hourglass_common.domain.errors import Code, HourglassError
+
+from .balance import Load, choose
+from .breaker import Closed, due_at, reinstate
+from .events import EndpointKey, TaskArrived, Ticket
+from .policy import RouterPolicy
+from .slot import Slot
+
+
+@dataclass(slots=True, eq=False)
+class Pool:
+    """``usable`` are the slots that nothing but breaker and capacity keeps from a task."""
+
+    avs: str
+    policy: RouterPolicy
+    performers: set[str] = field(default_factory=set[str])
+    slots: list[Slot] = field(default_factory=list[Slot])
+    usable: list[Slot] = field(default_factory=list[Slot])
+    queue: dict[Ticket, TaskArrived] = field(default_factory=dict[Ticket, TaskArrived])
+    earliest_deadline: float = float("inf")  # never later than that of any queued task
+
+    def refresh(self) -> None:
+        """Find the usable slots again, after any change of a slot or of the set of slots."""
+        self.usable = [slot for slot in self.slots if slot.closed_to_tasks is None]
+        self.keep_one_in_service()
+
+    def keep_one_in_service(self) -> None:
+        """Never leave every usable endpoint ejected: the one due soonest is taken back.
+
+        With one to four instances a breaker that ejects the last one turns a partial failure
+        into a whole one, and the tasks have nowhere better to go.
+        """
+        if not self.usable or any(isinstance(slot.breaker, Closed) for slot in self.usable):
+            return
+        soonest = min(self.usable, key=lambda slot: due_at(slot.breaker))
+        soonest.breaker = reinstate(soonest.breaker)
+
+    def pick(self, avoid: AbstractSet[EndpointKey], now: float, u: float) -> Slot | None:
+        """Return the slot that takes the next task, None where none can.
+
+        A breaker whose wait is over gets its probe first: it is the only way to learn more.
+        """
+        concurrency = self.policy.concurrency
+        half_life = self.policy.latency_half_life
+        free: list[Slot] = []
+        loads: list[Load] = []
+        for slot in self.usable:
+            in_flight = len(slot.permits)
+            if in_flight >= concurrency or slot.key in avoid:
+                continue
+            if not isinstance(slot.breaker, Closed):
+                if now >= due_at(slot.breaker):
+                    return slot
+                continue
+            free.append(slot)
+            loads.append((in_flight, slot.latency.at(now, half_life)))
+        if free:
+            return free[0] if len(free) == 1 else free[choose(loads, u)]
+        return self.pick(frozenset(), now, u) if avoid else None
+
+    def enqueue(self, task: TaskArrived) -> None:
+        self.queue[task.ticket] = task
+        self.earliest_deadline = min(self.earliest_deadline, task.deadline)
+
+    def expired(self, now: float) -> Iterator[TaskArrived]:
+        """Remove and yield the queued tasks whose deadline has come."""
+        if now < self.earliest_deadline:
+            return
+        late = [task for task in self.queue.values() if task.deadline <= now]
+        for task in late:
+            del self.queue[task.ticket]
+        self.earliest_deadline = min(
+            (task.deadline for task in self.queue.values()), default=float("inf")
+        )
+        yield from late
+
+    def next_wakeup(self) -> float:
+        """Return when time alone changes something for a queued task; infinity for never."""
+        if not self.queue:
+            return float("inf")
+        probes = (
+            due_at(slot.breaker)
+            for slot in self.usable
+            if not isinstance(slot.breaker, Closed) and len(slot.permits) < self.policy.concurrency
+        )
+        return min(self.earliest_deadline, *probes) if self.usable else self.earliest_deadline
+
+    # -- errors, in one voice
+
+    def unknown(self) -> HourglassError:
+        return unknown_avs(self.avs)
+
+    def full(self) -> HourglassError:
+        """Return the refusal of a task for which the queue has no room."""
+        latencies = [slot.latency.seconds for slot in self.usable if slot.latency.seconds > 0]
+        mean = sum(latencies) / len(latencies) if latencies else 1.0
+        width = max(1, len(self.usable)) * self.policy.concurrency
+        wait = mean * len(self.queue) / width
+        return HourglassError(
+            Code.RESOURCE_EXHAUSTED,
+            f"{len(self.queue)} tasks already wait for a performer of AVS {self.avs}",
+            reason="TASK_QUEUE_FULL",
+            hint="send fewer tasks at once, or give the performer more replicas",
+            metadata={"avs": self.avs},
+            retry_after=min(max(wait, self.policy.retry_after_min), self.policy.retry_after_max),
+        )
+
+    def none_ready(self, now: float) -> HourglassError:
+        return HourglassError(
+            Code.UNAVAILABLE,
+            f"no performer of AVS {self.avs} is ready: {self._why(now)}",
+            reason="NO_PERFORMER_READY",
+            hint="the task was not run; send it again later",
+            metadata={"avs": self.avs},
+            retry_after=1.0,
+        )
+
+    def too_late(self, now: float) -> HourglassError:
+        return HourglassError(
+            Code.DEADLINE_EXCEEDED,
+            f"the task's time ended before a performer of AVS {self.avs} could take it: "
+            f"{self._why(now)}",
+            reason="TASK_NOT_STARTED",
+            hint="the task was not run; look at the performer, or allow more time",
+            metadata={"avs": self.avs},
+        )
+
+    def _why(self, now: float) -> str:
+        if not self.slots:
+            return "it has no instance"
+        reasons = ((slot, slot.skipped(now, self.policy.concurrency)) for slot in self.slots)
+        return ", ".join(
+            f"{slot.endpoint.instance} {'Usable' if reason is None else reason.value}"
+            for slot, reason in reasons
+        )
+
+
+def unknown_avs(avs: str) -> HourglassError:
+    return HourglassError(
+        Code.NOT_FOUND,
+        f"AVS performer not found for address {avs}",
+        reason="AVS_PERFORMER_NOT_FOUND",
+        hint="deploy a performer for this AVS first",
+        metadata={"avs": avs},
+    )

@@ -1,0 +1,307 @@
+"""Where each task goes. Pure: events in, effects out; time and chance are arguments.
+
+One synchronous object: whoever drives it never waits between an event and carrying out its
+effects. What holds after every ``handle``:
+
+- calls in flight are the permits not yet handed back, at most ``concurrency`` per endpoint;
+- a queued task and an endpoint that could take it never coexist;
+- every task that arrives ends in exactly one of Send, Reject and its own withdrawal;
+- where an AVS has usable endpoints, the breaker of at least one of them is closed;
+- an endpoint that left its set is disconnected once its last call has ended.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from hourglass_common.domain.endpoint import Endpoint
+
+from . import roles
+from .breaker import Closed, Verdict, admit, record
+from .drain import DrainReport, report
+from .events import (
+    CallEnded,
+    CallNotMade,
+    Connect,
+    ConnectionChanged,
+    Disconnect,
+    Effect,
+    EndpointKey,
+    EndpointsChanged,
+    Event,
+    HealthChanged,
+    PerformerDrained,
+    PerformerRemoved,
+    Permit,
+    Reject,
+    Send,
+    TaskArrived,
+    TaskWithdrawn,
+    Tick,
+    Ticket,
+    Wait,
+    key_of,
+)
+from .policy import RouterPolicy, WhenNoneReady
+from .pool import Pool, unknown_avs
+from .slot import EndpointView, Slot
+
+_NOTHING: tuple[Effect, ...] = ()
+
+
+class Router:
+    """All endpoints and all waiting tasks of one executor."""
+
+    def __init__(self, policy: RouterPolicy) -> None:
+        self._policy = policy
+        self._pools: dict[str, Pool] = {}
+        self._slots: dict[EndpointKey, Slot] = {}
+        self._avs_of: dict[str, str] = {}  # by performer
+        self._drained: set[str] = set()
+        self._queued: dict[Ticket, Pool] = {}
+        self._permits_given = 0
+
+    def handle(self, event: Event, *, now: float, u: float) -> Sequence[Effect]:
+        """Take in ``event`` and return what follows, in order; ``u`` is random in [0, 1)."""
+        match event:
+            case TaskArrived():
+                return self._arrived(event, now, u)
+            case CallEnded() | CallNotMade():
+                return self._ended(event, now, u)
+            case Tick():
+                return self._ticked(now, u)
+            case TaskWithdrawn(ticket):
+                return self._withdrawn(ticket)
+            case ConnectionChanged() | HealthChanged():
+                return self._observed(event, now, u)
+            case EndpointsChanged():
+                return self._endpoints_changed(event, now, u)
+            case PerformerRemoved(performer_id):
+                return self._removed(performer_id)
+            case PerformerDrained(performer_id):
+                return self._drain(performer_id)
+            case _:
+                assert_never(event)
+
+    # -- what others may see
+
+    def knows(self, avs: str) -> bool:
+        return avs in self._pools
+
+    def next_wakeup(self) -> float:
+        """Return when a Tick is due; infinity while nothing waits."""
+        if not self._queued:
+            return float("inf")
+        return min(pool.next_wakeup() for pool in self._pools.values())
+
+    def is_usable(self, performer_id: str) -> bool:
+        """Whether a task could be sent to an endpoint of ``performer_id``."""
+        pool = self._pools.get(self._avs_of.get(performer_id, ""))
+        return pool is not None and any(
+            slot.endpoint.performer_id == performer_id for slot in pool.usable
+        )
+
+    def in_flight(self, performer_id: str) -> int:
+        return sum(
+            len(slot.permits)
+            for slot in self._slots.values()
+            if slot.endpoint.performer_id == performer_id
+        )
+
+    def views(self, now: float) -> tuple[EndpointView, ...]:
+        """Return every endpoint, those that are only finishing their calls included."""
+        return tuple(slot.view(now, self._policy.concurrency) for slot in self._slots.values())
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many tasks wait, by AVS."""
+        return {avs: len(pool.queue) for avs, pool in self._pools.items()}
+
+    def drain_reports(self, performer_id: str) -> tuple[DrainReport, ...]:
+        """Return what each revision of ``performer_id`` still holds."""
+        revisions: dict[str, list[Slot]] = {}
+        for slot in self._slots.values():
+            if slot.endpoint.performer_id == performer_id:
+                revisions.setdefault(slot.endpoint.revision, []).append(slot)
+        return tuple(
+            report(
+                performer_id,
+                revision,
+                deadlines=(p.deadline for slot in slots for p in slot.permits.values()),
+                lost=sum(slot.lost for slot in slots),
+            )
+            for revision, slots in revisions.items()
+        )
+
+    # -- tasks
+
+    def _arrived(self, task: TaskArrived, now: float, u: float) -> Sequence[Effect]:
+        pool = self._pools.get(task.avs)
+        if pool is None:
+            return (Reject(task.ticket, unknown_avs(task.avs)),)
+        if task.deadline <= now:
+            return (Reject(task.ticket, pool.too_late(now)),)
+        if not pool.queue and (slot := pool.pick(task.avoid, now, u)) is not None:
+            return (self._send(task, slot, now),)
+        if not pool.usable and self._policy.when_none_ready is WhenNoneReady.FAIL:
+            return (Reject(task.ticket, pool.none_ready(now)),)
+        effects = self._pump(pool, now, u) if pool.queue else []
+        if len(pool.queue) >= self._policy.queue:
+            return (*effects, Reject(task.ticket, pool.full()))
+        pool.enqueue(task)
+        self._queued[task.ticket] = pool
+        return (*effects, Wait(task.ticket, task.deadline), *self._pump(pool, now, u))
+
+    def _send(self, task: TaskArrived, slot: Slot, now: float) -> Send:
+        slot.breaker, leave = admit(slot.breaker, now=now, policy=self._policy.breaker)
+        assert leave is not None, "a picked slot admits a call"
+        self._permits_given += 1
+        permit = Permit(self._permits_given, slot.key, leave, now, task.deadline)
+        slot.permits[permit.number] = permit
+        return Send(task.ticket, permit, slot.endpoint)
+
+    def _ended(self, event: CallEnded | CallNotMade, now: float, u: float) -> Sequence[Effect]:
+        permit = event.permit
+        slot = self._slots.get(permit.key)
+        if slot is None or slot.permits.pop(permit.number, None) is None:
+            return _NOTHING  # handed back before
+        verdict = Verdict.NEUTRAL
+        if isinstance(event, CallEnded):
+            verdict = self._policy.verdict(event.code)
+            slot.lost += event.lost
+            if event.code is None:
+                slot.latency = slot.latency.measured(now - permit.sent_at, now)
+        slot.breaker = record(
+            slot.breaker, permit.breaker, verdict, now=now, u=u, policy=self._policy.breaker
+        )
+        if slot.leaving and not slot.permits:
+            return (self._forget(slot),)
+        pool = self._pools.get(slot.avs)
+        if pool is None:
+            return _NOTHING
+        if verdict is not Verdict.SUCCESS and not isinstance(slot.breaker, Closed):
+            pool.keep_one_in_service()
+        return self._pump(pool, now, u) if pool.queue else _NOTHING
+
+    def _pump(self, pool: Pool, now: float, u: float) -> list[Effect]:
+        """Send queued tasks, first come first served, for as long as an endpoint takes them."""
+        effects: list[Effect] = []
+        for task in pool.expired(now):
+            del self._queued[task.ticket]
+            effects.append(Reject(task.ticket, pool.too_late(now)))
+        while pool.queue:
+            task = next(iter(pool.queue.values()))
+            slot = pool.pick(task.avoid, now, u)
+            if slot is None:
+                break
+            del pool.queue[task.ticket], self._queued[task.ticket]
+            effects.append(self._send(task, slot, now))
+        return effects
+
+    def _withdrawn(self, ticket: Ticket) -> Sequence[Effect]:
+        pool = self._queued.pop(ticket, None)
+        if pool is not None:
+            del pool.queue[ticket]
+        return _NOTHING
+
+    def _ticked(self, now: float, u: float) -> Sequence[Effect]:
+        return [
+            effect
+            for pool in self._pools.values()
+            if pool.queue
+            for effect in self._pump(pool, now, u)
+        ]
+
+    # -- endpoints
+
+    def _observed(
+        self, event: ConnectionChanged | HealthChanged, now: float, u: float
+    ) -> Sequence[Effect]:
+        slot = self._slots.get(event.key)
+        if slot is None:
+            return _NOTHING
+        if isinstance(event, ConnectionChanged):
+            slot.connected = event.connected
+        else:
+            slot.health = event.health
+        slot.refresh()
+        pool = self._pools.get(slot.avs)
+        if pool is None:
+            return _NOTHING
+        pool.refresh()
+        return self._pump(pool, now, u)
+
+    def _endpoints_changed(self, event: EndpointsChanged, now: float, u: float) -> Sequence[Effect]:
+        effects: list[Effect] = []
+        if self._avs_of.get(event.performer_id, event.avs) != event.avs:
+            effects.extend(self._removed(event.performer_id))
+        self._avs_of[event.performer_id] = event.avs
+        pool = self._pools.setdefault(event.avs, Pool(event.avs, self._policy))
+        pool.performers.add(event.performer_id)
+        wanted = {key_of(e): e for e in event.endpoints if roles.is_connected(e.role)}
+        for slot in [s for s in pool.slots if s.endpoint.performer_id == event.performer_id]:
+            if slot.key not in wanted:
+                effects.extend(self._leave(slot, pool))
+        for key, endpoint in wanted.items():
+            if key in self._slots:
+                self._keep(self._slots[key], endpoint, pool)
+            else:
+                self._add(key, endpoint, pool)
+                effects.append(Connect(endpoint))
+        pool.refresh()
+        effects.extend(self._pump(pool, now, u))
+        return effects
+
+    def _add(self, key: EndpointKey, endpoint: Endpoint, pool: Pool) -> None:
+        slot = Slot(endpoint, key, pool.avs, draining=endpoint.performer_id in self._drained)
+        slot.refresh()
+        self._slots[key] = slot
+        pool.slots.append(slot)
+
+    def _keep(self, slot: Slot, endpoint: Endpoint, pool: Pool) -> None:
+        slot.endpoint = endpoint
+        if slot.leaving:  # it comes back before its last call has ended
+            slot.leaving = False
+        if slot not in pool.slots:
+            slot.avs = pool.avs
+            pool.slots.append(slot)
+        slot.draining = endpoint.performer_id in self._drained
+        slot.refresh()
+
+    def _leave(self, slot: Slot, pool: Pool) -> Sequence[Effect]:
+        pool.slots.remove(slot)
+        slot.leaving = True
+        slot.refresh()
+        return _NOTHING if slot.permits else (self._forget(slot),)
+
+    def _forget(self, slot: Slot) -> Disconnect:
+        del self._slots[slot.key]
+        return Disconnect(slot.key)
+
+    def _removed(self, performer_id: str) -> Sequence[Effect]:
+        avs = self._avs_of.pop(performer_id, None)
+        self._drained.discard(performer_id)
+        if avs is None:
+            return _NOTHING
+        pool = self._pools[avs]
+        pool.performers.discard(performer_id)
+        effects: list[Effect] = []
+        for slot in [s for s in pool.slots if s.endpoint.performer_id == performer_id]:
+            effects.extend(self._leave(slot, pool))
+        pool.refresh()
+        if not pool.performers:
+            del self._pools[avs]
+            for ticket in pool.queue:
+                del self._queued[ticket]
+                effects.append(Reject(ticket, pool.unknown()))
+        return effects
+
+    def _drain(self, performer_id: str) -> Sequence[Effect]:
+        if performer_id not in self._avs_of:
+            return _NOTHING
+        self._drained.add(performer_id)
+        pool = self._pools[self._avs_of[performer_id]]
+        for slot in pool.slots:
+            if slot.endpoint.performer_id == performer_id:
+                slot.draining = True
+                slot.refresh()
+        pool.refresh()
+        return _NOTHING

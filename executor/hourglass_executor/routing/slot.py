@@ -1,0 +1,114 @@
+"""The router's own record of one endpoint. Mutable, seen by the router alone."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.health import HealthSource
+
+from . import roles
+from .balance import Latency
+from .breaker import BreakerState, Closed, HalfOpen, Open, due_at
+from .events import EndpointKey, Permit
+from .health import Health, HealthStatus
+from .skip import SkipReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """One endpoint as operators see it; ``skipped`` says why it takes no task now."""
+
+    avs: str
+    performer_id: str
+    revision: str
+    instance: str
+    address: str
+    role: Role
+    connected: bool
+    health: HealthStatus
+    health_source: HealthSource
+    breaker: str  # "Closed", "Open" or "HalfOpen"
+    in_flight: int
+    latency_seconds: float
+    lost: int
+    skipped: SkipReason | None
+    last_health_check: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """``closed_to_tasks`` is the reason that holds until the next event, None for a usable one."""
+
+    endpoint: Endpoint
+    key: EndpointKey
+    avs: str
+    health: Health = field(default_factory=Health)
+    connected: bool = False
+    draining: bool = False
+    leaving: bool = False
+    breaker: BreakerState = field(default_factory=Closed)
+    latency: Latency = field(default_factory=Latency)
+    permits: dict[int, Permit] = field(default_factory=dict[int, Permit])
+    lost: int = 0
+    closed_to_tasks: SkipReason | None = SkipReason.NOT_CONNECTED
+
+    def refresh(self) -> None:
+        """Work out ``closed_to_tasks`` again, after any change but one of the breaker."""
+        self.closed_to_tasks = self._reason()
+
+    def _reason(self) -> SkipReason | None:
+        if self.draining or self.leaving:
+            return SkipReason.DRAINING
+        if (refusal := roles.refuses(self.endpoint.role)) is not None:
+            return refusal
+        if not self.endpoint.ready:
+            return SkipReason.NOT_READY
+        if not self.connected:
+            return SkipReason.NOT_CONNECTED
+        match self.health.status:
+            case HealthStatus.SERVING:
+                return None
+            case HealthStatus.UNKNOWN:
+                return SkipReason.HEALTH_UNKNOWN
+            case HealthStatus.NOT_SERVING:
+                return SkipReason.NOT_SERVING
+            case HealthStatus.UNHEALTHY:
+                return SkipReason.UNHEALTHY
+            case status:
+                assert_never(status)
+
+    def skipped(self, now: float, concurrency: int) -> SkipReason | None:
+        """Return why this endpoint takes no task at ``now``; None where it would."""
+        if self.closed_to_tasks is not None:
+            return self.closed_to_tasks
+        if now < due_at(self.breaker):
+            if isinstance(self.breaker, Open):
+                return SkipReason.BREAKER_OPEN
+            return SkipReason.PROBE_IN_FLIGHT
+        return SkipReason.AT_CAPACITY if len(self.permits) >= concurrency else None
+
+    def view(self, now: float, concurrency: int) -> EndpointView:
+        match self.breaker:
+            case Closed():
+                breaker = "Closed"
+            case Open():
+                breaker = "Open"
+            case HalfOpen():
+                breaker = "HalfOpen"
+        return EndpointView(
+            avs=self.avs,
+            performer_id=self.endpoint.performer_id,
+            revision=self.endpoint.revision,
+            instance=self.endpoint.instance,
+            address=self.endpoint.address,
+            role=self.endpoint.role,
+            connected=self.connected,
+            health=self.health.status,
+            health_source=self.health.source,
+            breaker=breaker,
+            in_flight=len(self.permits),
+            latency_seconds=self.latency.seconds,
+            lost=self.lost,
+            skipped=self.skipped(now, concurrency),
+        )
