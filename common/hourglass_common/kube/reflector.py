@@ -1,0 +1,157 @@
+"""A cache of one kind that follows the API server: the shell around ``watch_state``."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+
+from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.runtime.logs import get_logger
+
+from .client import KubeClient
+from .errors import KubeError
+from .resources import Manifest, Resource
+from .watch_state import (
+    Broke,
+    Change,
+    Ended,
+    EventRead,
+    Input,
+    Key,
+    Listing,
+    PageRead,
+    TimeUp,
+    Waiting,
+    Watching,
+    WatchState,
+    advance,
+)
+
+log = get_logger(__name__)
+
+PAGE_SIZE = 500
+WATCH_SECONDS = 290
+IDLE_SECONDS = 60.0
+"""Servers send bookmarks about once a minute; ``WATCH_SECONDS`` ends a silent watch anyway."""
+
+
+class Reflector:
+    """Keeps ``objects`` true for one kind while ``run`` runs.
+
+    ``on_change`` is called synchronously after each change of the cache, in order; it must be
+    quick and must not raise. A list that can not be made is never an empty cache: what was known
+    stays.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        on_change: Callable[[Change], None] | None = None,
+        clock: Clock,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.resource = resource
+        self.namespace = namespace
+        self.synced = asyncio.Event()
+        self._client = client
+        self._selector = label_selector
+        self._listeners: list[Callable[[Change], None]] = [on_change] if on_change else []
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311  jitter, not a secret
+        self._state = WatchState()
+        self._proof = clock.monotonic()
+
+    @property
+    def objects(self) -> Mapping[Key, Manifest]:
+        """The cache: (namespace, name) to object. Read only, and true only between awaits."""
+        return self._state.objects
+
+    def listen(self, on_change: Callable[[Change], None]) -> Callable[[], None]:
+        """Add a listener; returns the function that takes it away."""
+        self._listeners.append(on_change)
+        return lambda: self._listeners.remove(on_change)
+
+    def age(self, now: float) -> float:
+        """Return the seconds since the server last proved that this cache is followed."""
+        return now - self._proof
+
+    async def wait_synced(self, timeout_seconds: float) -> None:
+        """Return once the first list is in; UNAVAILABLE if it is not within the time."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.synced.wait()
+        except TimeoutError as exc:
+            raise HourglassError(
+                Code.UNAVAILABLE,
+                f"{self.resource.plural} could not be listed within {timeout_seconds:g} s",
+                hint="check that the Kubernetes API answers and that listing them is allowed",
+            ) from exc
+
+    async def run(self) -> None:
+        """Follow the API server until cancelled."""
+        while True:
+            match self._state.phase:
+                case Waiting(until=until):
+                    await asyncio.sleep(max(0.0, until - self._clock.monotonic()))
+                    self._feed(TimeUp())
+                case Listing(continue_=continue_):
+                    await self._list(continue_)
+                case Watching(version=version):
+                    await self._watch(version)
+
+    async def _list(self, continue_: str) -> None:
+        try:
+            page = await self._client.list(
+                self.resource,
+                self.namespace,
+                label_selector=self._selector,
+                limit=PAGE_SIZE,
+                continue_=continue_,
+            )
+        except HourglassError as error:
+            self._broke(error)
+            return
+        self._feed(PageRead(page.items, page.resource_version, page.continue_))
+
+    async def _watch(self, version: str) -> None:
+        events: AsyncIterator[Manifest] = self._client.watch(
+            self.resource,
+            self.namespace,
+            resource_version=version,
+            label_selector=self._selector,
+            timeout_seconds=WATCH_SECONDS,
+            idle_seconds=WATCH_SECONDS + IDLE_SECONDS,
+        )
+        try:
+            async with aclosing(events) as stream:  # type: ignore[type-var]
+                async for event in stream:
+                    self._feed(EventRead(event))
+                    if not isinstance(self._state.phase, Watching):
+                        return
+        except HourglassError as error:
+            self._broke(error)
+            return
+        self._feed(Ended())
+
+    def _broke(self, error: HourglassError) -> None:
+        gone = isinstance(error, KubeError) and error.is_gone
+        log.warning(
+            "watch interrupted", resource=self.resource.plural, gone=gone, error=error.message
+        )
+        self._feed(Broke(gone=gone, retry_after=error.retry_after), proof=False)
+
+    def _feed(self, read: Input, *, proof: bool = True) -> None:
+        now = self._clock.monotonic()
+        if proof and not isinstance(read, TimeUp):
+            self._proof = now
+        self._state, changes = advance(self._state, read, now=now, u=self._rng.random())
+        if self._state.synced:
+            self.synced.set()
+        for change in changes:
+            for listener in tuple(self._listeners):
+                listener(change)
