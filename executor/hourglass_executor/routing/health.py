@@ -127,6 +127,8 @@ def next_check_at(
     if health.source is HealthSource.NONE:
         return float("inf")
     if health.source is HealthSource.CHECK:
+        if health.answer is None and health.misses == 0:
+            return asked_at  # nothing else will tell
         return asked_at + policy.check_period
     return max(asked_at, call_succeeded_at) + policy.check_period
 

@@ -1,0 +1,378 @@
+"""Carries out what the router decides: one task in, one outcome out.
+
+The router's state is read and written without a wait in between; everything that waits
+(connections, health, calls) comes back to it as an event.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from types import TracebackType
+from typing import Self, assert_never
+
+from hourglass_common.domain.backoff import Backoff
+from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
+from hourglass_common.runtime.logs import get_logger
+from hourglass_services.performer.channel import DEFAULT_MAX_MESSAGE_BYTES
+from hourglass_services.performer.client import REASON_NOT_STARTED, CallEnd
+from prometheus_client import CollectorRegistry
+
+from hourglass_executor.routing.drain import DrainReport
+from hourglass_executor.routing.events import (
+    CallEnded,
+    CallNotMade,
+    Connect,
+    Disconnect,
+    EndpointKey,
+    EndpointsChanged,
+    Event,
+    PerformerDrained,
+    PerformerRemoved,
+    Reject,
+    Send,
+    TaskArrived,
+    TaskWithdrawn,
+    Tick,
+    Ticket,
+    Wait,
+)
+from hourglass_executor.routing.health import HealthPolicy
+from hourglass_executor.routing.policy import RouterPolicy
+from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
+from hourglass_executor.routing.router import Router
+from hourglass_executor.routing.slot import EndpointView
+
+from .endpoints import Link
+from .metrics import DispatchMetrics
+
+log = get_logger(__name__)
+
+Answer = Send | Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchPolicy:
+    """Every setting of routing and dispatch; ``max_message_bytes`` bounds a task either way."""
+
+    router: RouterPolicy = field(default_factory=RouterPolicy)
+    health: HealthPolicy = field(default_factory=HealthPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_backoff: Backoff = field(default_factory=lambda: Backoff(minimum=0.1, maximum=2.0))
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+
+
+class Dispatcher:
+    """Give it endpoints and tasks; use it as ``async with`` or by ``run``."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        rng: Random,
+        policy: DispatchPolicy | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._policy = policy or DispatchPolicy()
+        self._router = Router(self._policy.router)
+        self._metrics = DispatchMetrics(
+            registry or CollectorRegistry(), endpoints=self.snapshot, waiting=self._router.waiting
+        )
+        self._links: dict[EndpointKey, Link] = {}
+        self._budgets: dict[str, RetryBudget] = {}
+        self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
+        self._tickets = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._stopped = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._changed = asyncio.Event()
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        self._group = await asyncio.TaskGroup().__aenter__()
+        for link in self._links.values():
+            link.start(self._group)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._group is not None
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for ticket in tuple(self._waiting):
+            self._handle(TaskWithdrawn(ticket))
+            self._answer(Reject(ticket, _stopping()))
+        for link in self._links.values():
+            link.stop()
+        await self._group.__aexit__(kind, error, traceback)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with self:
+            await asyncio.Event().wait()
+
+    # -- endpoints
+
+    def set_endpoints(self, avs: str, performer_id: str, endpoints: Sequence[Endpoint]) -> None:
+        """Replace the full set of ``performer_id``; what left it finishes the calls it holds."""
+        self._handle(EndpointsChanged(avs.lower(), performer_id, tuple(endpoints)))
+        self._forget_unserved()
+
+    def remove(self, performer_id: str) -> None:
+        """Forget ``performer_id``; tasks that waited for its AVS alone are refused."""
+        self._handle(PerformerRemoved(performer_id))
+        self._forget_unserved()
+
+    async def drain(self, performer_id: str, timeout_seconds: float) -> int:
+        """Give ``performer_id`` no more tasks, await those it holds; return how many are left."""
+        self._handle(PerformerDrained(performer_id))
+        await self._until(lambda: self._router.in_flight(performer_id) == 0, timeout_seconds)
+        return self._router.in_flight(performer_id)
+
+    async def wait_usable(self, performer_id: str, timeout_seconds: float) -> bool:
+        """Wait until a task could be sent to ``performer_id``; False when time ran out."""
+        return await self._until(lambda: self._router.is_usable(performer_id), timeout_seconds)
+
+    def snapshot(self) -> tuple[EndpointView, ...]:
+        """Return every endpoint as it is now, those that only finish their calls included."""
+        return tuple(
+            replace(view, last_health_check=link.prober.last_answer_at)
+            if (link := self._links.get((view.performer_id, view.instance, view.address)))
+            else view
+            for view in self._router.views(self._clock.monotonic())
+        )
+
+    def drain_reports(self, performer_id: str) -> tuple[DrainReport, ...]:
+        """Return what each revision of ``performer_id`` still holds."""
+        return self._router.drain_reports(performer_id)
+
+    # -- tasks
+
+    async def execute(self, task: Task, deadline: float) -> TaskOutcome:
+        """Run ``task`` on some instance by ``deadline``, a time of ``clock.monotonic()``.
+
+        A task that is not idempotent is started by one performer at most: it is sent again only
+        where the performer said that it did not start it. Never raises for what happens to a
+        task. Cancelling this call cancels the one to the performer.
+        """
+        began = self._clock.monotonic()
+        outcome = await self._attempts(task, deadline)
+        if self._router.knows(task.avs):
+            seconds = self._clock.monotonic() - began
+            self._metrics.task_ended(task.avs, _code_of(outcome), seconds)
+        return outcome
+
+    async def _attempts(self, task: Task, deadline: float) -> TaskOutcome:
+        unknown: OutcomeUnknown | None = None  # what a repeated task must not hide
+        avoid: frozenset[EndpointKey] = frozenset()
+        retry = self._policy.retry
+        attempt = 1
+        while True:
+            answer = await self._route(task, deadline, avoid)
+            if isinstance(answer, Reject):
+                return unknown or Failed(answer.error, executed=False)
+            if attempt == 1:
+                budget = self._budgets.get(task.avs) or RetryBudget.full(retry)
+                self._budgets[task.avs] = budget.first_attempt(retry)
+            end = await self._call(answer, task, deadline)
+            outcome = end.outcome
+            if isinstance(outcome, OutcomeUnknown):
+                unknown = outcome
+            if not self._may_send_again(task, end, attempt, deadline):
+                surely_not_run = isinstance(outcome, Failed) and not outcome.executed
+                return unknown if surely_not_run and unknown else outcome
+            self._metrics.retried(task.avs)
+            avoid |= {answer.permit.key}
+            await asyncio.sleep(self._policy.retry_backoff.delay(attempt, self._rng.random()))
+            attempt += 1
+
+    def _may_send_again(self, task: Task, end: CallEnd, attempt: int, deadline: float) -> bool:
+        match end.outcome:
+            case Completed():
+                return False
+            case Failed(error, executed):
+                if executed or error.reason != REASON_NOT_STARTED:
+                    return False
+            case OutcomeUnknown():
+                if not task.idempotent or end.code is Code.DEADLINE_EXCEEDED:
+                    return False
+            case outcome:
+                assert_never(outcome)
+        if attempt >= self._policy.retry.attempts or self._clock.monotonic() >= deadline:
+            return False
+        if self._stopped or not self._router.knows(task.avs):
+            return False
+        left = self._budgets[task.avs].retry()
+        if left is None:
+            return False
+        self._budgets[task.avs] = left
+        return True
+
+    async def _route(self, task: Task, deadline: float, avoid: frozenset[EndpointKey]) -> Answer:
+        """Return a Send whose connection is there at this moment, or a Reject."""
+        while True:
+            self._tickets += 1
+            ticket = self._tickets
+            if self._group is None or self._stopped:
+                return Reject(ticket, _stopping())
+            answer = self._handle(TaskArrived(ticket, task.avs, deadline, avoid))
+            if answer is None:
+                answer = await self._wait_for_answer(ticket)
+            if isinstance(answer, Reject):
+                return answer
+            link = self._links[answer.permit.key]
+            if link.is_ready():
+                return answer
+            # The connection broke, and its prober has not run yet: out of rotation first, so
+            # that the permit handed back does not send the next task there too.
+            link.prober.connection_lost()
+            self._handle(CallNotMade(answer.permit))
+
+    async def _wait_for_answer(self, ticket: Ticket) -> Answer:
+        waiter = self._waiting[ticket]
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                if isinstance(answer := waiter.result(), Send):
+                    self._handle(CallNotMade(answer.permit))
+            else:
+                self._waiting.pop(ticket, None)
+                self._handle(TaskWithdrawn(ticket))
+            raise
+
+    async def _call(self, send: Send, task: Task, deadline: float) -> CallEnd:
+        """Make the call that ``send`` permits; nothing waits between the two."""
+        link = self._links[send.permit.key]
+        ended = CallEnded(send.permit, Code.CANCELLED, lost=True)
+        try:
+            end = await link.client.execute(
+                task.task_id,
+                task.payload,
+                timeout_seconds=deadline - self._clock.monotonic(),
+            )
+            lost = isinstance(end.outcome, OutcomeUnknown)
+            ended = CallEnded(send.permit, end.code, lost)
+            if end.code is None:
+                link.prober.call_succeeded()
+            return end
+        finally:
+            self._handle(ended)
+
+    # -- the router
+
+    def _handle(self, first: Event) -> Answer | None:
+        """Let the router take in an event, carry out what follows; return its answer, if any,
+        to the task that has just arrived."""
+        arrived = first.ticket if isinstance(first, TaskArrived) else None
+        answer: Answer | None = None
+        events: deque[Event] = deque((first,))
+        while events:
+            effects = self._router.handle(
+                events.popleft(), now=self._clock.monotonic(), u=self._rng.random()
+            )
+            for effect in effects:
+                match effect:
+                    case Send() | Reject():
+                        if effect.ticket == arrived:
+                            self._waiting.pop(arrived, None)
+                            answer = effect
+                        elif not self._answer(effect) and isinstance(effect, Send):
+                            events.append(CallNotMade(effect.permit))
+                    case Wait(ticket):
+                        self._waiting[ticket] = asyncio.get_running_loop().create_future()
+                    case Connect(endpoint):
+                        self._connect(endpoint)
+                    case Disconnect(key):
+                        self._links.pop(key).stop()
+                    case _:
+                        assert_never(effect)
+        self._arm_timer()
+        if arrived is None:
+            self._changed.set()
+        return answer
+
+    def _answer(self, answer: Answer) -> bool:
+        """Wake the task that waits for ``answer``; False where it does not wait any more."""
+        waiter = self._waiting.pop(answer.ticket, None)
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_result(answer)
+        return True
+
+    def _connect(self, endpoint: Endpoint) -> None:
+        link = Link(
+            endpoint,
+            report=self._handle,
+            clock=self._clock,
+            rng=self._rng,
+            health=self._policy.health,
+            max_message_bytes=self._policy.max_message_bytes,
+        )
+        self._links[link.key] = link
+        if self._group is not None and not self._stopped:
+            link.start(self._group)
+
+    def _arm_timer(self) -> None:
+        at = self._router.next_wakeup()
+        if at == self._timer_at or self._stopped:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = at
+        if at != float("inf"):
+            delay = max(0.0, at - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        self._handle(Tick())
+
+    async def _until(self, holds: Callable[[], bool], timeout_seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return holds()
+        return True
+
+    def _forget_unserved(self) -> None:
+        for avs in [avs for avs in self._budgets if not self._router.knows(avs)]:
+            del self._budgets[avs]
+            self._metrics.forget(avs)
+
+
+def _stopping() -> HourglassError:
+    return HourglassError(
+        Code.UNAVAILABLE,
+        "the executor is not dispatching tasks: it is starting or stopping",
+        reason="DISPATCHER_STOPPED",
+        hint="the task was not run; send it again",
+        retry_after=1.0,
+    )
+
+
+def _code_of(outcome: TaskOutcome) -> str:
+    match outcome:
+        case Completed():
+            return "OK"
+        case Failed(error) | OutcomeUnknown(error):
+            return error.code.value
+        case _:
+            assert_never(outcome)
