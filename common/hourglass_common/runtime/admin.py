@@ -1,0 +1,76 @@
+"""Probes and metrics over HTTP on one port: /livez /healthz /readyz /metrics."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import REGISTRY, generate_latest
+
+from hourglass_common.domain.errors import Code, HourglassError
+
+Check = Callable[[], str | None]
+"""Returns None while all is well, else what is wrong, in words."""
+
+
+def make_app(
+    ready: Mapping[str, Check], live: Mapping[str, Check] | None = None
+) -> web.Application:
+    """Return the application; ``/readyz?verbose`` lists every check."""
+    app = web.Application()
+    app.router.add_get("/metrics", _metrics)
+    for path, checks in (("/livez", live or {}), ("/healthz", live or {}), ("/readyz", ready)):
+        app.router.add_get(path, _probe(checks))
+    return app
+
+
+def _probe(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        found = {name: check() for name, check in checks.items()}
+        bad = any(reason is not None for reason in found.values())
+        if not bad and "verbose" not in request.query:
+            return web.Response(text="ok\n")
+        lines = [
+            f"[+]{name} ok" if reason is None else f"[-]{name} failed: {reason}"
+            for name, reason in found.items()
+        ]
+        return web.Response(
+            text="\n".join([*lines, "not ready" if bad else "ok", ""]), status=503 if bad else 200
+        )
+
+    return answer
+
+
+async def _metrics(_: web.Request) -> web.Response:
+    return web.Response(
+        body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"}
+    )
+
+
+@asynccontextmanager
+async def serve_admin(app: web.Application, address: str, *, flag: str) -> AsyncIterator[str]:
+    """Serve ``app`` on ``host:port`` or ``:port`` while the block runs; gives the address.
+
+    Port "0" disables it, as in controller-runtime: then the address is "".
+    FAILED_PRECONDITION, naming ``flag``, where the port is taken.
+    """
+    if address in ("0", ""):
+        yield ""
+        return
+    host, _, port = address.rpartition(":")
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            site = web.TCPSite(runner, host.strip("[]") or None, int(port), shutdown_timeout=0.5)
+            await site.start()
+        except (OSError, ValueError) as exc:
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"can not listen on {address}: {exc}",
+                reason="PORT_TAKEN",
+                hint=f"stop the program that listens there, or choose another port with {flag}",
+            ) from exc
+        bound = runner.addresses[0][1]
+        yield f"{host or '127.0.0.1'}:{bound}"
+    finally:
+        await runner.cleanup()

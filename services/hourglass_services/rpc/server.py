@@ -1,0 +1,98 @@
+"""The gRPC server of the pair: our limits, health, reflection, and a stop that drains."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from hourglass_common.domain.errors import Code, HourglassError
+
+from .address import is_loopback, port_taken, split_address
+from .handlers import CallLimit, bytes_handlers
+from .health import HealthService
+from .reflection import register_reflection
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one server takes on: calls at once, and bytes in a message."""
+
+    calls: int = 1024
+    message_bytes: int = 4 * _MIB
+    metadata_bytes: int = 16 * 1024
+
+
+def channel_arguments(limits: Limits) -> list[tuple[str, Any]]:
+    """Return the core's settings. The reference's clients ping every 10 s without calls."""
+    return [
+        ("grpc.so_reuseport", 0),  # a taken port must be an error, not a shared port
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_send_message_length", 4 * limits.message_bytes),
+        ("grpc.max_metadata_size", limits.metadata_bytes),
+        ("grpc.max_concurrent_streams", limits.calls),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+        ("grpc.server_handshake_timeout_ms", 10_000),
+    ]
+
+
+class RpcServer:
+    """Serves several services on one port: ``start`` once, ``stop`` once."""
+
+    def __init__(
+        self, services: Sequence[tuple[ServiceDescriptor, Any]], limits: Limits | None = None
+    ) -> None:
+        limits = limits or Limits()
+        self._limit = CallLimit(limits.calls)
+        self._server = grpc.aio.server(options=channel_arguments(limits))
+        names = [descriptor.full_name for descriptor, _ in services]
+        self.health = HealthService(names)
+        for descriptor, servicer in services:
+            handlers = bytes_handlers(descriptor, servicer, self._limit)
+            self._server.add_generic_rpc_handlers((handlers,))
+        self.health.register(self._server)
+        register_reflection(self._server, (*names, "grpc.health.v1.Health"))
+        self.port = 0
+
+    async def start(self, address: str, *, flag: str, insecure: bool = False) -> int:
+        """Listen on ``address`` in plaintext and return the port; health says SERVING from now on.
+
+        FAILED_PRECONDITION if the port is taken, or if other machines could reach it and
+        ``insecure`` does not say that this is meant. ``flag`` names the setting in errors.
+        """
+        host, port = split_address(address, flag)
+        if not insecure and not is_loopback(host):
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"{flag}: {address} can be reached from other machines, and in plaintext",
+                reason="INSECURE_ADDRESS",
+                hint="listen on 127.0.0.1, or allow it with the setting insecure: true",
+            )
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            self.port = self._server.add_insecure_port(target)
+        except RuntimeError as exc:
+            raise port_taken(target, flag) from exc
+        if self.port == 0:
+            raise port_taken(target, flag)
+        await self._server.start()
+        self.health.set(serving=True)
+        return self.port
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Say NOT_SERVING, refuse new calls, and let running ones finish within the grace."""
+        self.health.set(serving=False)
+        try:
+            async with asyncio.timeout(grace_seconds + 1.0):
+                await self._server.stop(grace_seconds)
+        except TimeoutError:
+            await self._server.stop(None)

@@ -1,0 +1,94 @@
+"""Errors on the wire and back: the one place that knows both our codes and gRPC's.
+
+An error carries google.rpc details: ErrorInfo with our domain and reason, BadRequest with the
+bad fields, RetryInfo with the seconds to wait.
+"""
+
+import grpc
+import grpc.aio
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+from hourglass_common.domain.errors import Code, FieldViolation, HourglassError
+
+ERROR_DOMAIN = "hourglass.eigenlayer.io"
+DETAILS_KEY = "grpc-status-details-bin"
+_MAX_MESSAGE = 1024  # it travels in a header, and headers are limited
+
+_TO_GRPC = {code: grpc.StatusCode[code.value] for code in Code}
+_FROM_GRPC = {status: Code[status.name] for status in grpc.StatusCode if status.name != "OK"}
+
+
+def status_code(code: Code) -> grpc.StatusCode:
+    return _TO_GRPC[code]
+
+
+def code_of(status: grpc.StatusCode) -> Code:
+    """Return our code for a gRPC status that is not OK."""
+    return _FROM_GRPC[status]
+
+
+def to_status(error: HourglassError) -> status_pb2.Status:
+    """Return the google.rpc.Status that tells a caller all of ``error``."""
+    details: list[any_pb2.Any] = []
+    if error.reason or error.metadata:
+        info = error_details_pb2.ErrorInfo(
+            reason=error.reason, domain=ERROR_DOMAIN, metadata=dict(error.metadata)
+        )
+        details.append(_packed(info))
+    if error.violations:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(
+                field=violation.field, description=violation.description
+            )
+            for violation in error.violations
+        ]
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+    if error.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    number = _TO_GRPC[error.code].value[0]
+    return status_pb2.Status(code=number, message=str(error)[:_MAX_MESSAGE], details=details)
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError) -> HourglassError:
+    """Return what the other side said, with its details; for an error of the channel too."""
+    reason = ""
+    metadata: dict[str, str] = {}
+    violations: tuple[FieldViolation, ...] = ()
+    retry_after: float | None = None
+    for packed in _details(error):
+        info = error_details_pb2.ErrorInfo()
+        bad = error_details_pb2.BadRequest()
+        retry = error_details_pb2.RetryInfo()
+        if packed.Unpack(info):
+            reason, metadata = info.reason, dict(info.metadata)
+        elif packed.Unpack(bad):
+            violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
+        elif packed.Unpack(retry):
+            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+    return HourglassError(
+        code_of(error.code()),
+        error.details() or error.code().name,
+        reason=reason,
+        metadata=metadata,
+        violations=violations,
+        retry_after=retry_after,
+    )
+
+
+def _details(error: grpc.aio.AioRpcError) -> list[any_pb2.Any]:
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return list(status_pb2.Status.FromString(value).details)
+            except DecodeError:  # a peer's garbage is no reason to lose the error
+                return []
+    return []
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
