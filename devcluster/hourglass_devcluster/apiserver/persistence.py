@@ -1,0 +1,66 @@
+"""The store on disk: one SQLite row for each object, one for the last version."""
+
+import sqlite3
+from pathlib import Path
+
+import orjson
+
+from hourglass_devcluster.model.store import Change, Store
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    storage TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (storage, namespace, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER);
+"""
+# With synchronous=NORMAL the last commits may be missing after a power cut. Versions after a
+# start begin this far ahead, so that none that was given out is ever given out again.
+_SKIPPED_AT_START = 10_000
+
+
+class Database:
+    """Keeps what the store says it changed, in the order in which it changed.
+
+    Write-ahead log with ``synchronous=NORMAL``: a commit survives the end of the process in any
+    way, which is what a development cluster needs; only a power cut may lose the last of them.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or make the file; None keeps everything in memory only."""
+        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(_SCHEMA)
+
+    def load(self) -> Store:
+        """Return the store as the last run left it."""
+        row = self._connection.execute("SELECT version FROM versions").fetchone()
+        if row is None:
+            return Store()
+        store = Store(version=row[0] + _SKIPPED_AT_START, remembered_since=row[0])
+        for storage, body in self._connection.execute("SELECT storage, body FROM objects"):
+            store.load(storage, orjson.loads(body))
+        return store
+
+    def keep(self, change: Change) -> None:
+        """Commit one change."""
+        namespace, name = change.key
+        with self._connection:
+            self._connection.execute("BEGIN")
+            if change.type == "DELETED":
+                self._connection.execute(
+                    "DELETE FROM objects WHERE storage = ? AND namespace = ? AND name = ?",
+                    (change.storage, namespace, name),
+                )
+            else:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)",
+                    (change.storage, namespace, name, orjson.dumps(change.new)),
+                )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO versions VALUES (1, ?)", (change.version,)
+            )
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,55 @@
+"""The scale subresource: a view of the replicas of a kind that has them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .kinds import Kind, ScalePaths
+from .meta import invalid_object
+from .selectors import selector_text
+from .status import bad_request, wrong
+from .tree import at, copied, put
+
+Manifest = Mapping[str, Any]
+
+
+def scale_of(kind: Kind, manifest: Manifest) -> dict[str, Any]:
+    """Return the ``autoscaling/v1`` Scale of ``manifest``."""
+    paths = _paths(kind)
+    meta = manifest["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    selector = at(manifest, paths.label_selector) if paths.label_selector else None
+    status: dict[str, Any] = {"replicas": at(manifest, paths.status_replicas) or 0}
+    if selector:
+        status["selector"] = selector if isinstance(selector, str) else selector_text(selector)
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {key: meta[key] for key in kept if key in meta},
+        "spec": {"replicas": at(manifest, paths.spec_replicas) or 0},
+        "status": status,
+    }
+
+
+def with_scale(kind: Kind, manifest: Manifest, scale: Any) -> dict[str, Any]:
+    """Return ``manifest`` with the replicas of ``scale``. 400 or 422 if they are no number >= 0."""
+    if not isinstance(scale, Mapping):
+        raise bad_request("the body of the request is not a Scale object")
+    replicas = at(scale, "spec.replicas")
+    if replicas is None:
+        replicas = 0
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise bad_request(f"spec.replicas: {replicas!r} is not a number")
+    if replicas < 0:
+        why = "must be greater than or equal to 0"
+        raise invalid_object(kind, manifest, [wrong("spec.replicas", str(replicas), why)])
+    new: dict[str, Any] = copied(manifest)
+    version = at(scale, "metadata.resourceVersion")
+    if version:
+        new["metadata"]["resourceVersion"] = version
+    put(new, _paths(kind).spec_replicas, replicas)
+    return new
+
+
+def _paths(kind: Kind) -> ScalePaths:
+    assert kind.scale is not None, "the path was matched against kind.serves()"
+    return kind.scale
