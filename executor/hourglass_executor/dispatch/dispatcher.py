@@ -185,8 +185,7 @@ class Dispatcher:
             if isinstance(answer, Reject):
                 return unknown or Failed(answer.error, executed=False)
             if attempt == 1:
-                budget = self._budgets.get(task.avs) or RetryBudget.full(retry)
-                self._budgets[task.avs] = budget.first_attempt(retry)
+                self._budgets[task.avs] = self._budget(task.avs).first_attempt(retry)
             end = await self._call(answer, task, deadline)
             outcome = end.outcome
             if isinstance(outcome, OutcomeUnknown):
@@ -215,11 +214,14 @@ class Dispatcher:
             return False
         if self._stopped or not self._router.knows(task.avs):
             return False
-        left = self._budgets[task.avs].retry()
+        left = self._budget(task.avs).retry()
         if left is None:
             return False
         self._budgets[task.avs] = left
         return True
+
+    def _budget(self, avs: str) -> RetryBudget:
+        return self._budgets.get(avs) or RetryBudget.full(self._policy.retry)
 
     async def _route(self, task: Task, deadline: float, avoid: frozenset[EndpointKey]) -> Answer:
         """Return a Send whose connection is there at this moment, or a Reject."""
@@ -234,12 +236,13 @@ class Dispatcher:
             if isinstance(answer, Reject):
                 return answer
             link = self._links[answer.permit.key]
-            if link.is_ready():
+            if not link.is_ready():
+                # The connection broke, and its prober has not run yet: out of rotation first, so
+                # that the permit handed back does not send the next task there too.
+                link.prober.connection_lost()
+            elif self._clock.monotonic() < deadline:
                 return answer
-            # The connection broke, and its prober has not run yet: out of rotation first, so
-            # that the permit handed back does not send the next task there too.
-            link.prober.connection_lost()
-            self._handle(CallNotMade(answer.permit))
+            self._handle(CallNotMade(answer.permit))  # and ask again: a late task is rejected
 
     async def _wait_for_answer(self, ticket: Ticket) -> Answer:
         waiter = self._waiting[ticket]
@@ -353,9 +356,10 @@ class Dispatcher:
         return True
 
     def _forget_unserved(self) -> None:
-        for avs in [avs for avs in self._budgets if not self._router.knows(avs)]:
-            del self._budgets[avs]
-            self._metrics.forget(avs)
+        for avs in {*self._budgets, *self._metrics.counted()}:
+            if not self._router.knows(avs):
+                self._budgets.pop(avs, None)
+                self._metrics.forget(avs)
 
 
 def _stopping() -> HourglassError:

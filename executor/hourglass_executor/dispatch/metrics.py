@@ -48,6 +48,10 @@ class DispatchMetrics(Collector):
         self._codes.setdefault(avs, set())
         self._retries.labels(avs).inc()
 
+    def counted(self) -> tuple[str, ...]:
+        """Return the AVSs that have series."""
+        return tuple(self._codes)
+
     def forget(self, avs: str) -> None:
         """Remove the series of an AVS that no performer serves any more."""
         for code in self._codes.pop(avs, set[str]()):

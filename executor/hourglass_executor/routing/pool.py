@@ -144,8 +144,7 @@ class Pool:
 def unknown_avs(avs: str) -> HourglassError:
     return HourglassError(
         Code.NOT_FOUND,
-        f"AVS performer not found for address {avs}",
+        f"AVS performer not found for address {avs}",  # no hint: clients know this very text
         reason="AVS_PERFORMER_NOT_FOUND",
-        hint="deploy a performer for this AVS first",
         metadata={"avs": avs},
     )

@@ -23,6 +23,8 @@ from google.protobuf.message import DecodeError
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, TaskOutcome
 
+from hourglass_services.rpc.status import code_of
+
 from .channel import DEFAULT_MAX_MESSAGE_BYTES
 
 TASK_STATE_TRAILER: Final = "hourglass-task-state"
@@ -32,6 +34,7 @@ FAILED: Final = "failed"
 REASON_NOT_STARTED: Final = "TASK_NOT_STARTED"
 REASON_OUTCOME_UNKNOWN: Final = "TASK_OUTCOME_UNKNOWN"
 
+_MAX_DETAILS = 500  # of a performer's own text, in characters
 _EXECUTE_TASK = "/eigenlayer.hourglass.v1.performer.PerformerService/ExecuteTask"
 
 _ONLY_FROM_A_HANDLER = frozenset(
@@ -115,8 +118,8 @@ class PerformerClient:
         return CallEnd(Completed(answer.result, self._instance), None)
 
     def _ended_without_answer(self, task_id: str, end: grpc.aio.AioRpcError) -> CallEnd:
-        code = Code(end.code().name)
-        details = end.details() or "no details"
+        code = code_of(end.code())
+        details = (end.details() or "no details")[:_MAX_DETAILS]
         state = _task_state(end)
         if state == NOT_STARTED:
             return self._not_started(task_id, code, details)
