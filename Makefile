@@ -28,7 +28,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/check_source_roots.py
 	$(BIN)/python scripts/generate_proto.py --check
-	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code --exclude-path buf
 	$(BIN)/python scripts/generate_crd.py --check
 	$(BIN)/python scripts/lock.py --check
 	$(BIN)/lint-imports
@@ -38,7 +38,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 format: $(VENV)/.installed  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	cd proto && ../$(BIN)/buf format --write
+	cd proto && ../$(BIN)/buf format --write --exclude-path buf
 
 proto: $(VENV)/.installed  ## generate the Python code of the .proto files
 	$(BIN)/python scripts/generate_proto.py

@@ -12,6 +12,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent / "proto"
+BIN = Path(sys.executable).parent
 SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
 
 
@@ -22,6 +23,10 @@ def generate(out: Path) -> None:
         "protoc",
         f"-I{ROOT}",
         f"-I{files('grpc_tools') / '_proto'}",
+        *(
+            f"--plugin=protoc-gen-{name}={BIN / f'protoc-gen-{name}'}"
+            for name in ("mypy", "mypy_grpc")
+        ),
         f"--python_out={out}",
         f"--mypy_out=quiet:{out}",
         f"--grpc_python_out={out}",

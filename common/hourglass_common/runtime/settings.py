@@ -150,9 +150,7 @@ def _put(target: dict[str, Any], path: Path_, value: Any) -> None:
     target[path[-1]] = value
 
 
-def _merge(
-    target: dict[str, Any], source: Mapping[str, Any], model: type[BaseModel] | None
-) -> None:
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
     for key, value in source.items():
         if isinstance(value, Mapping) and isinstance(target.get(key), dict):
             _merge(target[key], value)
