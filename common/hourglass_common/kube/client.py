@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
+_PATCH_NAMES = {_APPLY_PATCH: "apply", _MERGE_PATCH: "merge", _JSON_PATCH: "json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,22 @@ class KubeClient:
     """Used as an async context manager; closing it cuts its watches off.
 
     Every method raises ``KubeError`` for an answer that is an error and
-    ``KubeUnavailableError`` where there was no answer.
+    ``KubeUnavailableError`` where there was no answer, or none that can be read.
+
+    A PATCH names its kind after ``user_agent``, as in ``hourglass/0.1.0 (apply)``: an audit log
+    records the agent, and not the content type.
     """
 
-    def __init__(self, connection: Connection, *, timeout_seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeout_seconds: float = 15.0,
+        user_agent: str = f"hourglass/{version('hourglass')}",
+    ) -> None:
         self.connection = connection
         self._timeout = timeout_seconds
+        self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -245,8 +257,8 @@ class KubeClient:
         try:
             async with self._request("GET", resource.path(namespace), query, timeout) as response:
                 if response.status >= 400:
-                    raise KubeError(response.status, _status(await response.read()), what)
-                async for event in _json_lines(response.content):
+                    raise _error(response, await response.read(), what)
+                async for event in _json_lines(response.content, what):
                     yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise KubeUnavailableError(what, str(exc) or type(exc).__name__) from exc
@@ -259,7 +271,7 @@ class KubeClient:
         try:
             async with self._request("GET", path, query, timeout) as response:
                 if response.status >= 400:
-                    raise KubeError(response.status, _status(await response.read()), path)
+                    raise _error(response, await response.read(), path)
                 async for chunk in response.content.iter_any():
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
@@ -279,10 +291,10 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> Manifest:
         data = orjson.dumps(body) if body is not None else None
-        answer: Manifest = orjson.loads(
-            await self._bytes(method, path, query or {}, data, content_type)
-        )
-        return answer
+        content = await self._bytes(method, path, query or {}, data, content_type)
+        # Decoded on the loop: orjson keeps the interpreter's lock, so a thread would not help;
+        # what bounds the pause is the page size of lists.
+        return _decode(content, f"{method} {path}")
 
     async def _bytes(
         self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str
@@ -292,7 +304,7 @@ class KubeClient:
             async with self._request(method, path, query, None, data, kind) as response:
                 content = await response.read()
                 if response.status >= 400:
-                    raise KubeError(response.status, _status(content), what)
+                    raise _error(response, content, what)
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise KubeUnavailableError(what, str(exc) or type(exc).__name__) from exc
@@ -310,7 +322,12 @@ class KubeClient:
             raise RuntimeError("KubeClient is used outside its `async with`")
         asked = {key: value for key, value in query.items() if value}
         url = self.connection.server + path + ("?" + urlencode(asked) if asked else "")
-        return _Response(self._session, self.connection, method, url, timeout, data, content_type)
+        headers = {"Accept": _JSON, "User-Agent": self._user_agent}
+        if data is not None:
+            headers["Content-Type"] = content_type
+        if content_type in _PATCH_NAMES:
+            headers["User-Agent"] += f" ({_PATCH_NAMES[content_type]})"
+        return _Response(self._session, self.connection, method, url, timeout, data, headers)
 
 
 @dataclass(slots=True)
@@ -323,13 +340,11 @@ class _Response:
     url: str
     timeout: aiohttp.ClientTimeout | None
     data: bytes | None
-    content_type: str
+    headers: dict[str, str]
     response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
-        headers = {"Accept": _JSON}
-        if self.data is not None:
-            headers["Content-Type"] = self.content_type
+        headers = self.headers
         authorization = await self.connection.authorization()
         if authorization:
             headers["Authorization"] = authorization
@@ -352,15 +367,30 @@ def _write_query(field_manager: str, dry_run: bool) -> dict[str, str]:
     return {"fieldManager": field_manager, "dryRun": "All" if dry_run else ""}
 
 
-def _status(content: bytes) -> Manifest:
+def _error(response: aiohttp.ClientResponse, content: bytes, what: str) -> KubeError:
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         body = None
-    return body if isinstance(body, dict) else {"message": content.decode(errors="replace")[:500]}
+    status = body if isinstance(body, dict) else {"message": content.decode(errors="replace")[:500]}
+    error = KubeError(response.status, status, what)
+    retry_after = response.headers.get("Retry-After", "")
+    if error.retry_after is None and retry_after.isdecimal():
+        error.retry_after = float(retry_after)
+    return error
 
 
-async def _json_lines(stream: aiohttp.StreamReader) -> AsyncIterator[Manifest]:
+def _decode(content: bytes, what: str) -> Manifest:
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as exc:
+        raise KubeUnavailableError(what, f"the answer is not JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise KubeUnavailableError(what, "the answer is not a JSON object")
+    return value
+
+
+async def _json_lines(stream: aiohttp.StreamReader, what: str) -> AsyncIterator[Manifest]:
     rest = bytearray()
     async for chunk in stream.iter_any():
         *lines, tail = chunk.split(b"\n")
@@ -371,4 +401,6 @@ async def _json_lines(stream: aiohttp.StreamReader) -> AsyncIterator[Manifest]:
         rest = bytearray(tail)
         for line in lines:
             if line:
-                yield orjson.loads(line)
+                yield _decode(line, what)
+    if rest:
+        raise KubeUnavailableError(what, "the stream ended inside an event")

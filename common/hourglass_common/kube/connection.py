@@ -56,7 +56,15 @@ async def connect(kubeconfig: str | Path | None = None, context: str | None = No
         ) from exc
 
     async def authorization() -> str | None:
-        header = (await configuration.auth_settings()).get("BearerToken")
+        try:
+            header = (await configuration.auth_settings()).get("BearerToken")
+        except (ConfigException, OSError, ValueError, KeyError) as exc:
+            raise HourglassError(
+                Code.UNAUTHENTICATED,
+                f"the credentials of {configuration.host} could not be refreshed: {exc}",
+                reason="KUBECONFIG_CREDENTIALS",
+                hint="check the token file or the exec plugin that the kubeconfig names",
+            ) from exc
         return header["value"] if header else None
 
     server = configuration.host.rstrip("/")

@@ -26,22 +26,23 @@ from .watch_state import (
     Watching,
     WatchState,
     advance,
+    apply_change,
 )
 
 log = get_logger(__name__)
 
 PAGE_SIZE = 500
 WATCH_SECONDS = 290
-IDLE_SECONDS = 60.0
-"""Servers send bookmarks about once a minute; ``WATCH_SECONDS`` ends a silent watch anyway."""
+IDLE_SECONDS = 90.0
+"""Servers send a bookmark about once a minute: longer silence is a dead connection."""
 
 
 class Reflector:
     """Keeps ``objects`` true for one kind while ``run`` runs.
 
-    ``on_change`` is called synchronously after each change of the cache, in order; it must be
-    quick and must not raise. A list that can not be made is never an empty cache: what was known
-    stays.
+    ``on_change`` is called synchronously after each change of the cache, in order, and before
+    ``synced`` is set for the first list; it must be quick and must not raise. A list that can
+    not be made is never an empty cache: what was known stays.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Reflector:
         on_change: Callable[[Change], None] | None = None,
         clock: Clock,
         rng: random.Random | None = None,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -63,13 +65,21 @@ class Reflector:
         self._listeners: list[Callable[[Change], None]] = [on_change] if on_change else []
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311  jitter, not a secret
+        self._idle_seconds = idle_seconds
         self._state = WatchState()
+        self._cache: dict[Key, Manifest] = {}
         self._proof = clock.monotonic()
 
     @property
     def objects(self) -> Mapping[Key, Manifest]:
         """The cache: (namespace, name) to object. Read only, and true only between awaits."""
-        return self._state.objects
+        return self._cache
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion that the cache has reached, "" while it is being listed."""
+        phase = self._state.phase
+        return "" if isinstance(phase, Listing) else phase.version
 
     def listen(self, on_change: Callable[[Change], None]) -> Callable[[], None]:
         """Add a listener; returns the function that takes it away."""
@@ -125,7 +135,7 @@ class Reflector:
             resource_version=version,
             label_selector=self._selector,
             timeout_seconds=WATCH_SECONDS,
-            idle_seconds=WATCH_SECONDS + IDLE_SECONDS,
+            idle_seconds=self._idle_seconds,
         )
         try:
             async with aclosing(events) as stream:  # type: ignore[type-var]
@@ -149,9 +159,11 @@ class Reflector:
         now = self._clock.monotonic()
         if proof and not isinstance(read, TimeUp):
             self._proof = now
-        self._state, changes = advance(self._state, read, now=now, u=self._rng.random())
-        if self._state.synced:
-            self.synced.set()
+        u = self._rng.random()
+        self._state, changes = advance(self._state, self._cache, read, now=now, u=u)
         for change in changes:
+            apply_change(self._cache, change)
             for listener in tuple(self._listeners):
                 listener(change)
+        if self._state.synced:
+            self.synced.set()

@@ -1,17 +1,19 @@
 """List and watch one kind, as a state machine. Pure: no socket, no clock, no randomness.
 
-    Waiting --(time is up)------------> Listing --(last page)--> Watching
-    Listing --(failed)----------------> Waiting (backs off)
-    Watching --(ended, cut, errors)---> Waiting, then Watching again from the last version
-    Watching --(410, in either form)--> Listing: a list that is compared with the cache, so that
-                                        deletions are noticed
+    Listing --(page)-------------------> Listing (next page), after the last one Watching
+    Listing --(broke)------------------> Waiting, then Listing from the first page
+    Watching --(event, bookmark)-------> Watching, from the version it carries
+    Watching --(ended, broke, ERROR)---> Waiting, then Watching from the last version
+    Watching --(410, in either form)---> Waiting, then Listing: compared with the cache, so that
+                                         deletions are noticed
 
 An object deleted and made anew under its old name is two objects: the change is a deletion
-and an addition.
+and an addition. The cache is not part of the state: ``advance`` reads it and returns the changes,
+``apply_change`` makes them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hourglass_common.domain.backoff import Backoff
@@ -21,6 +23,8 @@ Key = tuple[str, str]
 """(namespace, name); the namespace of a cluster-wide object is empty."""
 
 BACKOFF = Backoff(minimum=0.5, maximum=30.0, jitter=0.5)
+STEADY_SECONDS = 1.0
+"""A watch that ends sooner without a word has failed, whatever its status said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
+    """A watch from ``version`` is open since ``since``. The version is never empty."""
+
     version: str
+    since: float
 
 
 Phase = Waiting | Listing | Watching
@@ -59,10 +66,13 @@ Phase = Waiting | Listing | Watching
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """The cache of one kind and where its reader stands. ``failures`` counts those in a row."""
+    """Where the reader of one kind stands.
 
-    phase: Phase = field(default_factory=Listing)
-    objects: Mapping[Key, Manifest] = field(default_factory=dict)
+    ``failures`` counts those since a watch last worked: a list alone does not reset it, or a
+    server that answers every watch with 410 would be listed without a pause.
+    """
+
+    phase: Phase = Listing()
     synced: bool = False
     failures: int = 0
 
@@ -71,7 +81,7 @@ class WatchState:
 class PageRead:
     items: tuple[Manifest, ...]
     resource_version: str
-    continue_: str
+    continue_: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """The request failed; ``gone`` for HTTP 410."""
+    """The request failed, at its start or midway; ``gone`` for HTTP 410."""
 
     gone: bool = False
     retry_after: float | None = None
@@ -103,97 +113,112 @@ Input = PageRead | EventRead | Ended | Broke | TimeUp
 
 
 def advance(
-    state: WatchState, read: Input, *, now: float, u: float
+    state: WatchState, cache: Mapping[Key, Manifest], read: Input, *, now: float, u: float
 ) -> tuple[WatchState, tuple[Change, ...]]:
-    """Return the state after ``read`` and the changes of the cache that it made, in order."""
-    match read:
-        case PageRead():
-            return _page(state, read)
-        case EventRead(event):
-            return _event(state, event, now=now, u=u)
-        case Ended():
-            return replace(state, phase=_wait(state, now, failures=0, u=u), failures=0), ()
-        case Broke(gone=True):
-            return replace(state, phase=_relist_after(state, now, u)), ()
-        case Broke(retry_after=retry_after):
-            failures = state.failures + 1
-            phase = _wait(state, now, failures=failures, u=u, at_least=retry_after or 0.0)
-            return replace(state, phase=phase, failures=failures), ()
-        case TimeUp():
-            version = state.phase.version if isinstance(state.phase, Waiting) else ""
-            return replace(state, phase=Watching(version) if version else Listing()), ()
+    """Return the state after ``read``, and the changes to make to ``cache``, in order.
+
+    ``now`` is monotonic seconds, ``u`` random in [0, 1). An input that its phase does not expect
+    changes nothing.
+    """
+    phase = state.phase
+    match phase, read:
+        case Listing(), PageRead():
+            return _page(state, phase, cache, read, now)
+        case Watching(), EventRead(event):
+            return _event(state, phase, cache, event, now=now, u=u)
+        case Watching(version, since), Ended() if now - since >= STEADY_SECONDS:
+            return WatchState(Waiting(now, version), state.synced), ()
+        case Watching(version), Ended():
+            return _back_off(state, version, 0.0, now, u), ()
+        case Watching(version), Broke(gone=False, retry_after=retry_after):
+            return _back_off(state, version, retry_after or 0.0, now, u), ()
+        case _, Broke(retry_after=retry_after):
+            return _back_off(state, "", retry_after or 0.0, now, u), ()
+        case Waiting(version=""), TimeUp():
+            return replace(state, phase=Listing()), ()
+        case Waiting(version=version), TimeUp():
+            return replace(state, phase=Watching(version, now)), ()
+        case _:
+            return state, ()
+
+
+def apply_change(cache: MutableMapping[Key, Manifest], change: Change) -> None:
+    """Make one change that ``advance`` returned."""
+    if change.new is None:
+        del cache[change.key]
+    else:
+        cache[change.key] = change.new
 
 
 def key_of(manifest: Manifest) -> Key:
     """Return the (namespace, name) of an object."""
     meta = manifest["metadata"]
-    return meta.get("namespace", ""), meta["name"]
+    return meta.get("namespace") or "", meta["name"]
 
 
-def _page(state: WatchState, page: PageRead) -> tuple[WatchState, tuple[Change, ...]]:
-    listing = state.phase if isinstance(state.phase, Listing) else Listing()
-    seen = listing.seen + page.items
+def _page(
+    state: WatchState, phase: Listing, cache: Mapping[Key, Manifest], page: PageRead, now: float
+) -> tuple[WatchState, tuple[Change, ...]]:
+    seen = phase.seen + page.items
     if page.continue_:
         return replace(state, phase=Listing(seen, page.continue_)), ()
     fresh = {key_of(item): item for item in seen}
-    changes: list[Change] = []
-    for key, old in state.objects.items():
-        if key not in fresh:
-            changes.append(Change("deleted", key, old, None))
-    for key, new in fresh.items():
-        changes += _set(key, state.objects.get(key), new)
-    watching = Watching(page.resource_version)
-    return WatchState(watching, fresh, synced=True), tuple(changes)
+    gone = tuple(
+        Change("deleted", key, old, None) for key, old in cache.items() if key not in fresh
+    )
+    put = tuple(change for key, new in fresh.items() for change in _put(key, cache.get(key), new))
+    # A list without a version can not be followed; listing again after a wait is all that is left.
+    watching = Watching(page.resource_version, now) if page.resource_version else None
+    phase_after = watching or Waiting(now + BACKOFF.maximum)
+    return replace(state, phase=phase_after, synced=True), gone + put
 
 
-def _set(key: Key, old: Manifest | None, new: Manifest) -> list[Change]:
-    """Return the changes of putting ``new`` where ``old`` was."""
+def _put(key: Key, old: Manifest | None, new: Manifest) -> Iterator[Change]:
+    """Yield the changes of putting ``new`` where ``old`` was."""
     if old is None:
-        return [Change("added", key, None, new)]
+        yield Change("added", key, None, new)
+        return
     before, after = old["metadata"], new["metadata"]
     if before.get("uid") != after.get("uid"):
-        return [Change("deleted", key, old, None), Change("added", key, None, new)]
-    if before.get("resourceVersion") == after.get("resourceVersion"):
-        return []
-    return [Change("modified", key, old, new)]
+        yield Change("deleted", key, old, None)
+        yield Change("added", key, None, new)
+    elif before.get("resourceVersion") != after.get("resourceVersion"):
+        yield Change("modified", key, old, new)
 
 
 def _event(
-    state: WatchState, event: Manifest, *, now: float, u: float
+    state: WatchState,
+    phase: Watching,
+    cache: Mapping[Key, Manifest],
+    event: Manifest,
+    *,
+    now: float,
+    u: float,
 ) -> tuple[WatchState, tuple[Change, ...]]:
     body = event.get("object") or {}
     kind = event.get("type")
     if kind == "ERROR":
-        gone = body.get("code") == 410
-        return advance(state, Broke(gone=gone), now=now, u=u)
+        retry_after = (body.get("details") or {}).get("retryAfterSeconds")
+        gone = body.get("code") == 410 or body.get("reason") in ("Expired", "Gone")
+        return advance(state, cache, Broke(gone, retry_after), now=now, u=u)
     version = (body.get("metadata") or {}).get("resourceVersion")
     if not version:
-        return state, ()  # never ask for "None": keep the version that is known
-    state = replace(state, phase=Watching(version), failures=0)
-    if kind == "BOOKMARK":
-        return state, ()
-    key = key_of(body)
-    old = state.objects.get(key)
-    objects = dict(state.objects) if not isinstance(state.objects, dict) else state.objects
-    if kind == "DELETED":
-        if old is None:
-            return state, ()
-        objects.pop(key)
-        return replace(state, objects=objects), (Change("deleted", key, old, None),)
-    changes = _set(key, old, body)
-    objects[key] = body
-    return replace(state, objects=objects), tuple(changes)
+        return state, ()  # the version that is known stays: "None" is never asked for
+    after = replace(state, phase=replace(phase, version=version), failures=0)
+    match kind:
+        case "ADDED" | "MODIFIED":
+            key = key_of(body)
+            return after, tuple(_put(key, cache.get(key), body))
+        case "DELETED":
+            key = key_of(body)
+            old = cache.get(key)
+            return after, () if old is None else (Change("deleted", key, old, None),)
+        case _:
+            return after, ()  # BOOKMARK
 
 
-def _wait(
-    state: WatchState, now: float, *, failures: int, u: float, at_least: float = 0.0
-) -> Waiting:
-    version = state.phase.version if isinstance(state.phase, Watching) else ""
-    delay = BACKOFF.delay(failures, u) if failures else 0.0
-    return Waiting(now + max(delay, at_least), version)
-
-
-def _relist_after(state: WatchState, now: float, u: float) -> Waiting:
-    """A first 410 lists at once; one that follows failures waits like any failure."""
-    delay = BACKOFF.delay(state.failures, u) if state.failures else 0.0
-    return Waiting(now + delay)
+def _back_off(state: WatchState, version: str, at_least: float, now: float, u: float) -> WatchState:
+    """Wait before the next try, the first one too: all who lost one server come back at once."""
+    failures = state.failures + 1
+    delay = max(BACKOFF.delay(failures, u), at_least)
+    return replace(state, phase=Waiting(now + delay, version), failures=failures)
