@@ -1,0 +1,298 @@
+"""PerformerControl over the operator's own caches and client."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.kube.client import KubeClient, Precondition
+from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.objects import annotations, endpoints_of, labels
+from hourglass_common.kube.reflector import Reflector
+from hourglass_common.kube.resources import GROUP, PERFORMERS, Manifest
+from hourglass_common.kube.watch_state import Change, Key
+from hourglass_services.control.port import (
+    Creation,
+    EventKind,
+    Filter,
+    PerformerPage,
+    PerformerView,
+    WatchEvent,
+)
+
+from .feed import Feed, Watcher, token_of
+
+FIELD_MANAGER = "hourglass-control"
+REQUEST_ID = f"{GROUP}/request-id"
+REQUEST_DIGEST = f"{GROUP}/request-digest"
+REVISION = f"{GROUP}/revision"
+SERVING = f"{GROUP}/serving"
+SERVICE_NAME = "kubernetes.io/service-name"
+CACHE_WAIT_SECONDS = 2.0
+BOOKMARK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """The reflectors that the operator runs anyway."""
+
+    performers: Reflector
+    endpoint_slices: Reflector
+    pods: Reflector
+
+    def all(self) -> tuple[Reflector, ...]:
+        return (self.performers, self.endpoint_slices, self.pods)
+
+    def versions(self) -> tuple[int, ...]:
+        return tuple(int(r.version) if r.version.isdecimal() else 0 for r in self.all())
+
+
+class PerformerControl:
+    """Implements ``PerformerControlPort``; reads are from the caches, writes wait to be seen."""
+
+    def __init__(self, client: KubeClient, caches: Caches) -> None:
+        self._client = client
+        self._caches = caches
+        self._feed = Feed((0, 0, 0))
+        self._slices: dict[Key, dict[Key, Manifest]] = {}
+        self._shown: dict[Key, PerformerView] = {}
+        self._moved = asyncio.Event()
+        caches.performers.listen(self._on_performer)
+        caches.endpoint_slices.listen(self._on_slice)
+        caches.pods.listen(self._on_pod)
+
+    async def create(self, creation: Creation) -> PerformerView:
+        digest = _digest(creation)
+        meta: dict[str, Any] = {"namespace": creation.namespace, "name": creation.name}
+        if creation.labels:
+            meta["labels"] = dict(creation.labels)
+        if creation.request_id:
+            meta["annotations"] = {REQUEST_ID: creation.request_id, REQUEST_DIGEST: digest}
+        body = {
+            "apiVersion": PERFORMERS.api_version,
+            "kind": PERFORMERS.kind,
+            "metadata": meta,
+            "spec": creation.spec,
+        }
+        try:
+            made = await self._client.create(
+                PERFORMERS,
+                creation.namespace,
+                body,
+                field_manager=FIELD_MANAGER,
+                dry_run=creation.validate_only,
+            )
+        except KubeError as error:
+            if not error.is_already_exists:
+                raise
+            return await self._created_before(creation, digest, error)
+        if creation.validate_only:
+            return PerformerView(made)
+        return await self._seen(made)
+
+    async def get(self, namespace: str, name: str) -> PerformerView:
+        found = self._caches.performers.objects.get((namespace, name))
+        if found is None:
+            raise _not_found(namespace, name)
+        return self._view((namespace, name), found)
+
+    async def list(self, wanted: Filter, page_size: int, page_token: str) -> PerformerPage:
+        after: Key | None = None
+        if page_token:
+            namespace, separator, name = page_token.partition("/")
+            if not separator:
+                raise HourglassError(
+                    Code.INVALID_ARGUMENT,
+                    "page_token: not one that ListPerformers gave out",
+                    hint="start again without a page_token",
+                )
+            after = (namespace, name)
+        objects = self._caches.performers.objects
+        keys = sorted(k for k, m in objects.items() if wanted.matches(m))
+        if after is not None:
+            keys = [key for key in keys if key > after]
+        page = keys[:page_size]
+        token = "/".join(page[-1]) if len(keys) > len(page) else ""
+        return PerformerPage(tuple(self._view(key, objects[key]) for key in page), token)
+
+    async def delete(self, namespace: str, name: str, etag: str) -> None:
+        key = (namespace, name)
+        found = self._caches.performers.objects.get(key)
+        if found is None:
+            found = await self._client.get(PERFORMERS, namespace, name)
+        uid = str(found["metadata"]["uid"])
+        await self._client.delete(
+            PERFORMERS, namespace, name, precondition=Precondition(uid, etag or None)
+        )
+
+        def gone_or_going() -> bool:
+            now = self._caches.performers.objects.get(key)
+            if now is None or now["metadata"].get("uid") != uid:
+                return True
+            return bool(now["metadata"].get("deletionTimestamp"))
+
+        await self._wait(gone_or_going)
+
+    async def watch(self, wanted: Filter, resume_token: str) -> AsyncIterator[WatchEvent]:
+        watcher = Watcher(wanted)
+        self._feed.watchers.append(watcher)
+        try:
+            missed = self._feed.since(resume_token, wanted) if resume_token else None
+            opening = missed
+            if opening is None:
+                opening = self._snapshot(wanted, resync=bool(resume_token))
+            for event in opening:
+                yield event
+            async for event in self._follow(watcher):
+                yield event
+        finally:
+            self._feed.watchers.remove(watcher)
+
+    async def _follow(self, watcher: Watcher) -> AsyncIterator[WatchEvent]:
+        while True:
+            moved = self._moved
+            if watcher.missed:
+                watcher.missed = False
+                for event in self._snapshot(watcher.wanted, resync=True):
+                    yield event
+            while watcher.pending:
+                yield watcher.pending.popleft()
+            if watcher.missed:
+                continue
+            try:
+                async with asyncio.timeout(BOOKMARK_SECONDS):
+                    await moved.wait()
+            except TimeoutError:
+                yield WatchEvent(EventKind.BOOKMARK, None, token_of(self._feed.versions))
+
+    def _snapshot(self, wanted: Filter, *, resync: bool) -> tuple[WatchEvent, ...]:
+        token = token_of(self._feed.versions)
+        events = [WatchEvent(EventKind.RESYNC, None, token)] if resync else []
+        for key, manifest in sorted(self._caches.performers.objects.items()):
+            if wanted.matches(manifest):
+                events.append(WatchEvent(EventKind.ADDED, self._view(key, manifest), token))
+        return (*events, WatchEvent(EventKind.SNAPSHOT_DONE, None, token))
+
+    def _view(self, key: Key, manifest: Manifest) -> PerformerView:
+        endpoints: list[Endpoint] = []
+        for found in endpoints_of(self._slices.get(key, {}).values()):
+            pod = self._caches.pods.objects.get((key[0], found.pod))
+            marks: Mapping[str, str] = labels(pod) if pod is not None else {}
+            draining = found.terminating or marks.get(SERVING, "true") != "true"
+            endpoints.append(
+                Endpoint(
+                    performer_id=f"{key[0]}/{key[1]}",
+                    revision=marks.get(REVISION, ""),
+                    instance=found.pod,
+                    address=found.target,
+                    role=Role.DRAINING if draining else Role.IN_SERVICE,
+                    ready=found.ready,
+                )
+            )
+        return PerformerView(manifest, tuple(endpoints))
+
+    def _on_performer(self, change: Change) -> None:
+        if change.new is None:
+            old = self._shown.pop(change.key, None)
+            view = old or PerformerView(change.old or {})
+            self._feed.publish(EventKind.DELETED, view, self._caches.versions())
+        else:
+            self._show(change.key, change.new)
+        self._wake()
+
+    def _on_slice(self, change: Change) -> None:
+        slice_ = change.new or change.old or {}
+        service = labels(slice_).get(SERVICE_NAME, "")
+        if not service.startswith("performer-"):
+            return
+        key = (change.key[0], service.removeprefix("performer-"))
+        known = self._slices.setdefault(key, {})
+        if change.new is None:
+            known.pop(change.key, None)
+        else:
+            known[change.key] = change.new
+        if not known:
+            self._slices.pop(key)
+        self._refresh(key)
+
+    def _on_pod(self, change: Change) -> None:
+        pod = change.new or change.old or {}
+        name = labels(pod).get(f"{GROUP}/performer")
+        if name:
+            self._refresh((change.key[0], name))
+
+    def _refresh(self, key: Key) -> None:
+        manifest = self._caches.performers.objects.get(key)
+        if manifest is not None:
+            self._show(key, manifest)
+            self._wake()
+
+    def _show(self, key: Key, manifest: Manifest) -> None:
+        """Publish the performer if watchers would see a difference."""
+        view = self._view(key, manifest)
+        old = self._shown.get(key)
+        if old is not None and old.endpoints == view.endpoints and old.manifest is manifest:
+            return
+        self._shown[key] = view
+        kind = EventKind.ADDED if old is None else EventKind.MODIFIED
+        self._feed.publish(kind, view, self._caches.versions())
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def _created_before(
+        self, creation: Creation, digest: str, error: KubeError
+    ) -> PerformerView:
+        """Answer a repeated request with what the first one made."""
+        found = await self._client.get(PERFORMERS, creation.namespace, creation.name)
+        marks = annotations(found)
+        if not creation.request_id or marks.get(REQUEST_ID) != creation.request_id:
+            raise error
+        if marks.get(REQUEST_DIGEST) != digest:
+            raise HourglassError(
+                Code.ALREADY_EXISTS,
+                f"request_id {creation.request_id!r} was used for other content",
+                reason="REQUEST_ID_REUSED",
+                hint="use a new request_id for each different request",
+            )
+        return await self._seen(found)
+
+    async def _seen(self, made: Manifest) -> PerformerView:
+        """Return the object once the cache holds it: the caller's next read sees it too."""
+        key = (made["metadata"]["namespace"], made["metadata"]["name"])
+        version = int(made["metadata"]["resourceVersion"])
+
+        def is_cached() -> bool:
+            now = self._caches.performers.objects.get(key)
+            return now is not None and int(now["metadata"]["resourceVersion"]) >= version
+
+        await self._wait(is_cached)
+        return self._view(key, self._caches.performers.objects.get(key, made))
+
+    async def _wait(self, true: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(CACHE_WAIT_SECONDS):
+                while not true():
+                    await self._moved.wait()
+        except TimeoutError:
+            return  # the write is made; only the cache lags
+
+
+def _digest(creation: Creation) -> str:
+    content = {"spec": creation.spec, "labels": dict(creation.labels)}
+    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _not_found(namespace: str, name: str) -> HourglassError:
+    return HourglassError(
+        Code.NOT_FOUND,
+        f"no performer {name!r} in namespace {namespace!r}",
+        reason="PERFORMER_NOT_FOUND",
+        hint="ListPerformers shows what is there",
+    )
