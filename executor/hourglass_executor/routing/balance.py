@@ -1,10 +1,7 @@
-"""Choose among equals: least calls in flight, then lowest recent latency. Pure."""
+"""Choose among instances that are equally busy: the lowest recent latency. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-Load = tuple[int, float]
-"""Calls in flight, and recent latency in seconds."""
 
 _WEIGHT_OF_NEWEST = 0.3
 
@@ -31,10 +28,10 @@ class Latency:
         return Latency(mean, now)
 
 
-def choose(loads: Sequence[Load], u: float) -> int:
-    """Return the index of the least loaded; ``u`` in [0, 1) decides between equal ones."""
-    least = min(loads)
-    if loads.count(least) == 1:
-        return loads.index(least)
-    equal = [index for index, load in enumerate(loads) if load == least]
+def fastest(latencies: Sequence[float], u: float) -> int:
+    """Return the index of the lowest; ``u`` in [0, 1) decides between equal ones."""
+    lowest = min(latencies)
+    if latencies.count(lowest) == 1:
+        return latencies.index(lowest)
+    equal = [index for index, latency in enumerate(latencies) if latency == lowest]
     return equal[int(u * len(equal))]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hourglass_common.domain.errors import Code, HourglassError
 
-from .balance import Load, choose
+from .balance import fastest
 from .breaker import Closed, due_at, reinstate
 from .events import EndpointKey, TaskArrived, Ticket
 from .policy import RouterPolicy
@@ -47,22 +47,26 @@ class Pool:
         A breaker whose wait is over gets its probe first: it is the only way to learn more.
         """
         concurrency = self.policy.concurrency
-        half_life = self.policy.latency_half_life
-        free: list[Slot] = []
-        loads: list[Load] = []
+        fewest = concurrency - 1
+        least_busy: list[Slot] = []
         for slot in self.usable:
             in_flight = len(slot.permits)
-            if in_flight >= concurrency or slot.key in avoid:
+            if avoid and slot.key in avoid:
                 continue
             if not isinstance(slot.breaker, Closed):
-                if now >= due_at(slot.breaker):
+                if now >= due_at(slot.breaker) and in_flight < concurrency:
                     return slot
-                continue
-            free.append(slot)
-            loads.append((in_flight, slot.latency.at(now, half_life)))
-        if free:
-            return free[0] if len(free) == 1 else free[choose(loads, u)]
-        return self.pick(frozenset(), now, u) if avoid else None
+            elif in_flight < fewest:
+                fewest = in_flight
+                least_busy = [slot]
+            elif in_flight == fewest:
+                least_busy.append(slot)
+        if not least_busy:
+            return self.pick(frozenset(), now, u) if avoid else None
+        if len(least_busy) == 1:
+            return least_busy[0]
+        half_life = self.policy.latency_half_life
+        return least_busy[fastest([slot.latency.at(now, half_life) for slot in least_busy], u)]
 
     def enqueue(self, task: TaskArrived) -> None:
         self.queue[task.ticket] = task
