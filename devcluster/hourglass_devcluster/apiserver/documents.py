@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from hourglass_common.runtime.logs import get_logger
 
-from hourglass_devcluster.model import discovery
+from hourglass_devcluster.model import discovery, openapi
 from hourglass_devcluster.model.kinds import Kind
 from hourglass_devcluster.model.schema import Schemas
 from hourglass_devcluster.model.status import ApiError, no_such_path
@@ -22,6 +22,7 @@ _HEALTH = ("/healthz", "/readyz", "/livez")
 class Documents:
     def __init__(self, kinds: tuple[Kind, ...], schemas: Schemas, users: Users) -> None:
         self._kinds = kinds
+        self._schemas = schemas
         self._users = users
 
     def add_routes(self, app: web.Application) -> None:
@@ -34,6 +35,8 @@ class Documents:
         router.add_get("/api/{version}", self._resources)
         router.add_get("/apis/{group}", self._group)
         router.add_get("/apis/{group}/{version}", self._resources)
+        router.add_get("/openapi/v3", self._openapi_index)
+        router.add_get("/openapi/v3/{path:.*}", self._openapi)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -88,6 +91,16 @@ class Documents:
         group = request.match_info.get("group", "")
         version = request.match_info["version"]
         found = discovery.resource_list(self._kinds, f"{group}/{version}" if group else version)
+        if found is None:
+            raise no_such_path()
+        return answer(found)
+
+    async def _openapi_index(self, _: web.Request) -> web.StreamResponse:
+        return answer(openapi.index(self._kinds))
+
+    async def _openapi(self, request: web.Request) -> web.StreamResponse:
+        _, _, version = request.match_info["path"].partition("/")
+        found = openapi.document(self._schemas, self._kinds, version)
         if found is None:
             raise no_such_path()
         return answer(found)

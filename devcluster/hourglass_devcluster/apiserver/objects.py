@@ -20,7 +20,9 @@ from hourglass_devcluster.model.selectors import Predicate, field_predicate, lab
 from hourglass_devcluster.model.status import (
     ApiError,
     bad_request,
+    invalid,
     method_not_allowed,
+    required,
 )
 
 from .answers import answer, listed, shown, success
@@ -165,10 +167,8 @@ class Objects:
         how = patch_type(request, target.kind)
         write = write_of(request, self._clock.wall())
         if how == "apply" and not request.query.get("fieldManager"):
-            raise bad_request(
-                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is '
-                "required for apply patch"
-            )
+            missing = required("fieldManager", "is required for apply patch")
+            raise invalid("meta.k8s.io", "PatchOptions", "", [missing])
         patch = await body_of(request)
         made, is_new = self._registry.patch(
             target.kind, target.namespace, target.name, how, patch, write, target.subresource

@@ -120,7 +120,7 @@ def _replica_set(manifest: dict[str, Any]) -> None:
     _section(manifest, "status").setdefault("replicas", 0)
     template = spec.get("template")
     if isinstance(template, dict):
-        _section(template, "metadata").setdefault("creationTimestamp", None)
+        _section(template, "metadata")
         _pod_spec(_section(template, "spec"))
 
 
@@ -158,14 +158,6 @@ def _endpoint_slice(manifest: dict[str, Any]) -> None:
         port.setdefault("protocol", "TCP")
 
 
-def _event(manifest: dict[str, Any]) -> None:
-    for field in ("firstTimestamp", "lastTimestamp", "eventTime"):
-        manifest.setdefault(field, None)
-    manifest.setdefault("source", {})
-    manifest.setdefault("reportingComponent", "")
-    manifest.setdefault("reportingInstance", "")
-
-
 _FILLERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "pods": _pod,
     "replicasets.apps": _replica_set,
@@ -173,5 +165,4 @@ _FILLERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "namespaces": _namespace,
     "secrets": _secret,
     "endpointslices.discovery.k8s.io": _endpoint_slice,
-    "events": _event,
 }

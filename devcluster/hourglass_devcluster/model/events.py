@@ -16,6 +16,14 @@ _NEW_NAMES = {
     "count": "deprecatedCount",
     "reportingComponent": "reportingController",
 }
+_ALWAYS_THERE: Manifest = {
+    "source": {},
+    "firstTimestamp": None,
+    "lastTimestamp": None,
+    "eventTime": None,
+    "reportingComponent": "",
+    "reportingInstance": "",
+}
 _CORE_NAMES = {new: core for core, new in _NEW_NAMES.items()}
 
 
@@ -28,9 +36,10 @@ def outward(kind: Kind, stored: Manifest) -> Manifest:
 
 def inward(kind: Kind, shown: dict[str, Any]) -> dict[str, Any]:
     """Return an object of a request in the form in which it is stored."""
-    if kind.stored_as != "events" or kind.group == "":
+    if kind.stored_as != "events":
         return shown
-    return _renamed(shown, _CORE_NAMES, CORE_EVENTS)
+    stored = shown if kind.group == "" else _renamed(shown, _CORE_NAMES, CORE_EVENTS)
+    return {**_ALWAYS_THERE, **stored}
 
 
 def _renamed(manifest: Manifest, names: Mapping[str, str], kind: Kind) -> dict[str, Any]:

@@ -22,26 +22,20 @@ from .tree import copied
 
 Manifest = Mapping[str, Any]
 
-_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-_SERVICE = "[a-z]([-a-z0-9]*[a-z0-9])?"
+LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
 _LABEL_VALUE = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 
-_LABEL_TEXT = (
+LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
     "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex "
-    f"used for validation is '{_LABEL}')"
+    f"used for validation is '{LABEL}')"
 )
 _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
     f"for validation is '{_SUBDOMAIN}')"
-)
-_SERVICE_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
-    f"'abc-123', regex used for validation is '{_SERVICE}')"
 )
 _LABEL_VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
@@ -141,19 +135,16 @@ def check_preconditions(
 ) -> None:
     """Raise 409 unless the object is still the one meant."""
     meta = old["metadata"]
-    for label, wanted, found in (
-        ("UID", uid, meta["uid"]),
-        ("ResourceVersion", resource_version, meta["resourceVersion"]),
+    for what, wanted, found, happened in (
+        ("UID", uid, meta["uid"], "deleted and then recreated"),
+        ("ResourceVersion", resource_version, meta["resourceVersion"], "modified"),
     ):
         if wanted and wanted != found:
-            where = "UID" if label == "UID" else "ResourceVersion"
-            raise conflict(
-                kind.group,
-                kind.plural,
-                meta["name"],
-                f"Precondition failed: {where} in precondition: {wanted}, "
-                f"{where} in object meta: {found}",
+            why = (
+                f"the {what} in the precondition ({wanted}) does not match the {what} in record "
+                f"({found}). The object might have been {happened}"
             )
+            raise conflict(kind.group, kind.plural, meta["name"], why)
 
 
 def advance_generation(kind: Kind, old: Manifest, new: dict[str, Any]) -> None:
@@ -206,10 +197,8 @@ def _causes(kind: Kind, meta: Manifest) -> Iterator[Cause]:
 
 def _name_causes(kind: Kind, name: str) -> Iterator[Cause]:
     match kind.plural:
-        case "services":
-            pattern, limit, text = _SERVICE, 63, _SERVICE_TEXT
-        case "namespaces":
-            pattern, limit, text = _LABEL, 63, _LABEL_TEXT
+        case "services" | "namespaces":
+            pattern, limit, text = LABEL, 63, LABEL_TEXT
         case _:
             pattern, limit, text = _SUBDOMAIN, 253, _SUBDOMAIN_TEXT
     if len(name) > limit:

@@ -12,7 +12,16 @@ from .defaults import cluster_ip
 from .kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from .patch import json_patched, merge_patched
 from .scale import scale_of, with_scale
-from .status import already_exists, bad_request, forbidden, method_not_allowed, not_found
+from .status import (
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    method_not_allowed,
+    not_found,
+    wrong,
+)
 from .store import Change, Key, Store
 from .strategic import strategic_patched
 from .tree import copied
@@ -94,9 +103,8 @@ class Registry:
         else:
             new = meta.typed(kind, body)
             if not kind.unconditional_update and not new["metadata"].get("resourceVersion"):
-                raise meta.invalid_object(
-                    kind, shown, [meta.wrong("metadata.resourceVersion", "0", _MUST_BE_GIVEN)]
-                )
+                missing = wrong("metadata.resourceVersion", "0", _MUST_BE_GIVEN)
+                raise invalid(kind.group, kind.plural, name, [missing])
         return self._update(kind, shown, new, write, subresource), False
 
     def patch(
@@ -178,8 +186,8 @@ class Registry:
         meta.check_preconditions(kind, old, config["metadata"].get("uid"), None)
         wanted = config["metadata"].get("resourceVersion")
         if wanted and wanted != old["metadata"]["resourceVersion"]:
-            raise meta.conflict(kind.group, kind.plural, name)
-        self._admission.check_fields(kind, config, write.validation, write.warnings)
+            raise conflict(kind.group, kind.plural, name)
+        self._admission.check_fields(kind, config)
         new = applied(
             self._admission.schemas,
             kind,
@@ -193,7 +201,7 @@ class Registry:
         return self._update(kind, shown, new, write, subresource, is_apply=True), False
 
     def _apply_new(self, kind: Kind, config: dict[str, Any], write: Write) -> Manifest:
-        self._admission.check_fields(kind, config, write.validation, write.warnings)
+        self._admission.check_fields(kind, config)
         name = config["metadata"]["name"]
         bare = {
             "apiVersion": kind.api_version,

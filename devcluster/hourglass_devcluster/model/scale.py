@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .kinds import Kind, ScalePaths
-from .meta import invalid_object
 from .selectors import selector_text
-from .status import bad_request, wrong
+from .status import bad_request
 from .tree import at, copied, put
 
 Manifest = Mapping[str, Any]
@@ -31,7 +30,7 @@ def scale_of(kind: Kind, manifest: Manifest) -> dict[str, Any]:
 
 
 def with_scale(kind: Kind, manifest: Manifest, scale: Any) -> dict[str, Any]:
-    """Return ``manifest`` with the replicas of ``scale``. 400 or 422 if they are no number >= 0."""
+    """Return ``manifest`` with the replicas of ``scale``. 400 if they are no number."""
     if not isinstance(scale, Mapping):
         raise bad_request("the body of the request is not a Scale object")
     replicas = at(scale, "spec.replicas")
@@ -39,9 +38,6 @@ def with_scale(kind: Kind, manifest: Manifest, scale: Any) -> dict[str, Any]:
         replicas = 0
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request(f"spec.replicas: {replicas!r} is not a number")
-    if replicas < 0:
-        why = "must be greater than or equal to 0"
-        raise invalid_object(kind, manifest, [wrong("spec.replicas", str(replicas), why)])
     new: dict[str, Any] = copied(manifest)
     version = at(scale, "metadata.resourceVersion")
     if version:

@@ -147,4 +147,4 @@ def _stored_path(kind: Kind, field: str) -> str:
             return "source.component"
         if field in _EVENT_PLAIN:
             return field
-    raise bad_request(f'field label not supported: "{field}" for {kind.kind}')
+    raise bad_request(f"field label not supported: {field}")

@@ -109,7 +109,7 @@ def method_not_allowed(verb: str, group: str, plural: str) -> ApiError:
 
 def unsupported_media_type(content_type: str, supported: Sequence[str]) -> ApiError:
     text = (
-        f"the body of the request was in an unsupported format ({content_type or 'none'}) - "
+        f"the body of the request was in an unknown format ({content_type or 'none'}) - "
         f"accepted media types include: {', '.join(supported)}"
     )
     return ApiError(415, "UnsupportedMediaType", text)

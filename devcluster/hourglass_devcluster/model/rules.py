@@ -1,0 +1,105 @@
+"""CEL rules of a CRD (``x-kubernetes-validations``): what a schema alone can not say."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import cel
+
+from .schema import Schema, Schemas, list_type
+from .status import Cause
+
+Manifest = Mapping[str, Any]
+
+# What a program can raise: errors of CEL come as whatever Python exception fits them.
+_RULE_ERRORS = (KeyError, TypeError, ValueError, RuntimeError, OverflowError, ZeroDivisionError)
+
+
+def causes(
+    schemas: Schemas, schema: Schema, new: Any, old: Any = None, path: str = ""
+) -> Iterator[Cause]:
+    """Yield the rules that ``new`` breaks; those with ``oldSelf`` are asked if there is an old
+    value."""
+    if not schema or new is None:
+        return
+    for rule in schema.get("x-kubernetes-validations") or ():
+        yield from _broken(rule, _seen(new, path), old if old is None else _seen(old, path), path)
+    if isinstance(new, Mapping):
+        for key, value in new.items():
+            if not path and key in ("apiVersion", "kind", "metadata"):
+                continue
+            below = schemas.field(schema, key)
+            if below:
+                before = old.get(key) if isinstance(old, Mapping) else None
+                yield from causes(schemas, below, value, before, f"{path}.{key}" if path else key)
+    elif isinstance(new, list):
+        yield from _of_items(schemas, schema, new, old, path)
+
+
+def _of_items(
+    schemas: Schemas, schema: Schema, new: list[Any], old: Any, path: str
+) -> Iterator[Cause]:
+    below = schemas.items(schema)
+    before: dict[Any, Any] = {}
+    is_map = list_type(schema) == "map"
+    if is_map and isinstance(old, list):
+        before = {schemas.item_key(schema, item): item for item in old}
+    for index, item in enumerate(new):
+        was = before.get(schemas.item_key(schema, item)) if is_map else None
+        yield from causes(schemas, below, item, was, f"{path}[{index}]")
+
+
+def _seen(value: Any, path: str) -> Any:
+    """Return ``value`` as a rule sees it: of the metadata only the name, as in Kubernetes."""
+    if path or not isinstance(value, Mapping):
+        return value
+    meta = value.get("metadata") or {}
+    kept = {key: meta[key] for key in ("name", "generateName") if key in meta}
+    return {**value, "metadata": kept}
+
+
+def _broken(rule: Manifest, new: Any, old: Any, path: str) -> Iterator[Cause]:
+    text = rule["rule"]
+    variables = {"self": new}
+    if "oldSelf" in text:
+        if old is None and not rule.get("optionalOldSelf"):
+            return
+        variables["oldSelf"] = old
+    try:
+        holds = _program(text).execute(variables)
+    except _RULE_ERRORS as exc:
+        said = f"Invalid value: rule evaluation error: {exc}"
+        yield Cause("FieldValueInvalid", said, path or "<nil>")
+        return
+    if holds is not True:
+        said = _message(rule, variables)
+        reason = str(rule.get("reason") or "FieldValueInvalid")
+        field = f"{path}{rule['fieldPath']}" if rule.get("fieldPath") else path or "<nil>"
+        yield Cause(reason, _prefixed(reason, said), field.removeprefix("."))
+
+
+def _prefixed(reason: str, message: str) -> str:
+    match reason:
+        case "FieldValueForbidden":
+            return f"Forbidden: {message}"
+        case "FieldValueRequired":
+            return f"Required value: {message}"
+        case "FieldValueDuplicate":
+            return f"Duplicate value: {message}"
+        case _:
+            return f"Invalid value: {message}"
+
+
+def _message(rule: Manifest, variables: dict[str, Any]) -> str:
+    expression = rule.get("messageExpression")
+    if expression:
+        try:
+            return str(_program(expression).execute(variables))
+        except _RULE_ERRORS:
+            pass  # as in Kubernetes, the plain message stands in
+    return str(rule.get("message") or f"failed rule: {rule['rule']}")
+
+
+@lru_cache(maxsize=512)
+def _program(text: str) -> Any:
+    return cel.compile(text)
