@@ -1,0 +1,71 @@
+"""Names and labels of what a Performer owns, and the hash that names a revision. Pure."""
+
+import hashlib
+import json
+import re
+
+from hourglass_common.domain.performer import GROUP, Performer, PerformerSpec
+from hourglass_common.domain.schema import to_json
+
+APP_LABEL = "app"
+APP = "hourglass-performer"
+PERFORMER_LABEL = f"{GROUP}/performer"
+AVS_LABEL = f"{GROUP}/avs"
+REVISION_LABEL = f"{GROUP}/revision"
+SERVING_LABEL = f"{GROUP}/serving"
+
+_HASH_VERSION = "v1"
+_NOT_IN_POD = ("avsAddress", "replicas")
+"""Parts of the spec that do not shape the pod; the address is in its labels, which may lag."""
+
+
+def revision_of(spec: PerformerSpec) -> str:
+    """Return the revision of a spec: a hash of all that shapes the pod.
+
+    Fields equal to their default are left out, so that a new field or a written-out default
+    changes nothing; the version prefix is part of what is hashed. Pinned by golden tests: a
+    change here restarts every performer of every user.
+    """
+    shaping = {key: value for key, value in to_json(spec).items() if key not in _NOT_IN_POD}
+    text = json.dumps([_HASH_VERSION, shaping], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:9]
+
+
+def replica_set_name(performer: str, revision: str) -> str:
+    return f"{performer}-{revision}"
+
+
+def service_name(performer: str) -> str:
+    return f"performer-{performer}"
+
+
+def grpc_endpoint(performer: Performer) -> str:
+    """Return the DNS name and port under which the cluster finds the performer."""
+    host = f"{service_name(performer.name)}.{performer.namespace}.svc.cluster.local"
+    return f"{host}:{performer.spec.config.grpc_port}"
+
+
+def label_value(text: str) -> str:
+    """Return ``text`` as a label value: the reference's rule, made safe for any input."""
+    lowered = text.lower().replace("_", "-")
+    return re.sub(r"[^a-z0-9.-]", "-", lowered)[:63].strip("-.")
+
+
+def selector(performer: Performer) -> dict[str, str]:
+    """Return the labels that select every pod of the performer."""
+    return {APP_LABEL: APP, PERFORMER_LABEL: performer.name}
+
+
+def owned_labels(performer: Performer) -> dict[str, str]:
+    """Return the labels of every object that the performer owns."""
+    found = {
+        **selector(performer),
+        AVS_LABEL: label_value(performer.spec.avs_address),
+        "app.kubernetes.io/name": "performer",
+        "app.kubernetes.io/instance": performer.name,
+        "app.kubernetes.io/component": "performer",
+        "app.kubernetes.io/part-of": "hourglass",
+        "app.kubernetes.io/managed-by": "hourglass-operator",
+    }
+    version = label_value(performer.spec.version)
+    return found | ({"app.kubernetes.io/version": version} if version else {})

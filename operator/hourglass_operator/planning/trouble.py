@@ -1,0 +1,108 @@
+"""What keeps instances from becoming ready, read from pods and ReplicaSets. Pure.
+
+A check looks at one pod and names the fault it finds; the first fault of the first pod wins.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .observed import Revision
+from .reasons import Reason
+
+Manifest = Mapping[str, Any]
+
+_IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_MAX_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A reason, and a sentence for people that names the object."""
+
+    reason: Reason
+    message: str
+
+
+Check = Callable[[Manifest], Trouble | None]
+
+
+def find_trouble(revision: Revision | None, pods: Iterable[Manifest]) -> Trouble | None:
+    """Return why the newest revision does not come up, None if nothing speaks against it."""
+    if revision is not None and revision.failure and revision.existing < revision.wanted:
+        return Trouble(Reason.PODS_REFUSED, revision.failure[:_MAX_MESSAGE])
+    for pod in pods:
+        found = next(filter(None, (check(pod) for check in CHECKS)), None)
+        if found is not None:
+            return Trouble(found.reason, found.message[:_MAX_MESSAGE])
+    return None
+
+
+def image_can_not_be_pulled(pod: Manifest) -> Trouble | None:
+    for name, waiting in _waiting(pod):
+        if waiting.get("reason") in _IMAGE_REASONS:
+            return Trouble(Reason.IMAGE_PULL_FAILED, _sentence(pod, name, waiting))
+    return None
+
+
+def configuration_is_missing(pod: Manifest) -> Trouble | None:
+    for name, waiting in _waiting(pod):
+        if waiting.get("reason") in _CONFIG_REASONS:
+            text = _sentence(pod, name, waiting)
+            if "runAsNonRoot" in text or "run as root" in text:
+                hint = "; build the image with a numeric USER that is not 0"
+                return Trouble(Reason.SECURITY_PROFILE, text + hint)
+            return Trouble(Reason.CONFIGURATION_FAILED, text)
+    return None
+
+
+def process_crashes(pod: Manifest) -> Trouble | None:
+    for status in _containers(pod):
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") != "CrashLoopBackOff":
+            continue
+        ended = (status.get("lastState") or {}).get("terminated") or {}
+        code = ended.get("exitCode")
+        last = f", last with exit code {code}" if code is not None else ""
+        restarts = status.get("restartCount", 0)
+        text = f"pod {pod['metadata']['name']} ended {restarts} times{last}"
+        return Trouble(Reason.CRASH_LOOPING, f"{text}; kubectl logs --previous shows why")
+    return None
+
+
+def no_node_takes_it(pod: Manifest) -> Trouble | None:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if (
+            condition.get("type") == "PodScheduled"
+            and condition.get("status") == "False"
+            and condition.get("reason") == "Unschedulable"
+        ):
+            text = f"pod {pod['metadata']['name']}: {condition.get('message', '')}"
+            return Trouble(Reason.UNSCHEDULABLE, text)
+    return None
+
+
+CHECKS: tuple[Check, ...] = (
+    image_can_not_be_pulled,
+    configuration_is_missing,
+    process_crashes,
+    no_node_takes_it,
+)
+
+
+def _containers(pod: Manifest) -> Iterable[Manifest]:
+    found: Iterable[Manifest] = (pod.get("status") or {}).get("containerStatuses") or ()
+    return found
+
+
+def _waiting(pod: Manifest) -> Iterable[tuple[str, Manifest]]:
+    for status in _containers(pod):
+        waiting = (status.get("state") or {}).get("waiting")
+        if waiting:
+            yield str(status.get("name", "")), waiting
+
+
+def _sentence(pod: Manifest, container: str, waiting: Manifest) -> str:
+    where = f"pod {pod['metadata']['name']}, container {container}"
+    return f"{where}: {waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
