@@ -33,7 +33,7 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
     ]
     blocked = _name_taken(seen) or refused
     actions: list[Action] = []
-    if _name_taken(seen) is None:
+    if blocked is None:
         actions += _service_actions(seen)
         actions += _revision_actions(seen, current, revisions)
     situation = judge(performer, current, revisions, seen.pods, blocked=blocked, now=seen.now)

@@ -1,0 +1,212 @@
+"""The reconcile loop: changes wake the queue, workers gather, plan and perform."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.objects import condition
+from hourglass_common.kube.reflector import Reflector
+from hourglass_common.kube.resources import Manifest, Resource
+from hourglass_common.kube.watch_state import Change, Key
+from hourglass_common.runtime.logs import get_logger
+
+from hourglass_operator.planning.observed import Observed
+from hourglass_operator.planning.plan import plan
+from hourglass_operator.planning.reasons import Reason
+from hourglass_operator.planning.trouble import Trouble
+
+from . import metrics
+from .apply import Writer
+from .expectations import Expectations, Object
+from .gather import Caches
+from .workqueue import WorkQueue
+
+log = get_logger(__name__)
+
+RESYNC_SECONDS = 600.0
+UNSEEN_RECHECK_SECONDS = 1.0
+REFUSED_RETRY_SECONDS = 30.0
+RECONCILE_SECONDS = 60.0
+
+Result = Literal["success", "requeue", "terminal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What the API said, for good, of a performer's objects at one generation."""
+
+    generation: int
+    trouble: Trouble
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes: whether this process leads now, and how it names itself in events."""
+
+    name: str
+    may_write: Callable[[], bool]
+
+
+class Controller:
+    """Reconciles performers while ``run`` runs; one worker at a time for each performer."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        caches: Caches,
+        clock: Clock,
+        rng: random.Random,
+        identity: Identity,
+    ) -> None:
+        self._caches = caches
+        self._clock = clock
+        self._rng = rng
+        self._queue: WorkQueue[Key] = WorkQueue("performer", clock, rng)
+        self._expectations = Expectations()
+        self._refusals: dict[Key, Refusal] = {}
+        self._by_plural: dict[str, Reflector] = {
+            reflector.resource.plural: reflector
+            for reflector in (
+                caches.performers,
+                caches.replica_sets,
+                caches.pods,
+                caches.services,
+            )
+        }
+        self._writer = Writer(
+            client,
+            clock,
+            may_write=identity.may_write,
+            wrote=self._wrote,
+            identity=identity.name,
+        )
+        caches.performers.listen(self._on_performer)
+        for child in (caches.replica_sets, caches.pods, caches.services):
+            child.listen(self._on_child)
+
+    async def run(self, workers: int) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+            group.create_task(self._resync())
+
+    def _on_performer(self, change: Change) -> None:
+        if change.new is None:
+            metrics.forget_performer(*change.key)
+            self._expectations.forget(change.key)
+            self._refusals.pop(change.key, None)
+        else:
+            ready = condition(change.new, "Ready") or {}
+            status = change.new.get("status") or {}
+            metrics.PERFORMER_READY.labels(*change.key).set(ready.get("status") == "True")
+            metrics.PERFORMER_INSTANCES.labels(*change.key).set(status.get("readyReplicas", 0))
+        self._queue.add(change.key)
+
+    def _on_child(self, change: Change) -> None:
+        for side in (change.old, change.new):
+            key = self._caches.performer_of(side) if side is not None else None
+            if key is not None:
+                self._queue.add(key)
+
+    async def _resync(self) -> None:
+        """Look at everything once in a while: a cache can be wrong in ways that nobody sees."""
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS * (1 + 0.2 * self._rng.random()))
+            for key in tuple(self._caches.performers.objects):
+                self._queue.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.take()
+            result: Result | Literal["error"] = "error"
+            with metrics.RECONCILE_SECONDS.labels("performer").time():
+                try:
+                    async with asyncio.timeout(RECONCILE_SECONDS):
+                        result = await self._reconcile(key)
+                    self._queue.done(key)
+                except (HourglassError, TimeoutError) as error:
+                    self._retry(key, error)
+                except Exception as error:
+                    delay = self._queue.failed(key)
+                    log.error("reconcile failed", key=key, retry_in=delay, exc_info=error)
+            metrics.RECONCILE_TOTAL.labels("performer", result).inc()
+
+    def _retry(self, key: Key, error: Exception) -> None:
+        conflict = isinstance(error, KubeError) and error.is_conflict
+        retry_after = error.retry_after if isinstance(error, HourglassError) else None
+        delay = self._queue.failed(key, retry_after)
+        level = log.debug if conflict else log.warning
+        level("reconcile will be tried again", key=key, retry_in=delay, error=str(error))
+
+    async def _reconcile(self, key: Key) -> Result:
+        now = self._clock.monotonic()
+        if self._expectations.unseen(key, self._cached_version, now):
+            self._queue.add_after(key, UNSEEN_RECHECK_SECONDS)
+            return "requeue"
+        try:
+            seen = self._caches.gather(key, self._clock.wall())
+        except ValueError as error:
+            log.error("performer can not be read", key=key, error=str(error))
+            return "terminal"
+        if seen is None:
+            return "success"
+        refused = self._refusals.get(key)
+        if refused and (refused.generation != seen.performer.generation or now >= refused.until):
+            self._refusals.pop(key)
+            refused = None
+        decided = plan(seen, refused.trouble if refused else None)
+        for action in decided.actions:
+            try:
+                await self._writer.perform(seen.performer, action)
+            except KubeError as error:
+                if not _is_final(error):
+                    raise
+                return self._refused(key, seen, error)
+        if decided.requeue_after is not None:
+            self._queue.add_after(key, decided.requeue_after)
+        return "success"
+
+    def _refused(self, key: Key, seen: Observed, error: KubeError) -> Result:
+        """Remember what the API will not take, show it in the status, and try again slowly."""
+        reason = (
+            Reason.PODS_REFUSED if error.code is Code.PERMISSION_DENIED else Reason.INVALID_SPEC
+        )
+        self._refusals[key] = Refusal(
+            generation=seen.performer.generation,
+            trouble=Trouble(reason, error.message[:1024]),
+            until=self._clock.monotonic() + REFUSED_RETRY_SECONDS,
+        )
+        log.warning("the API refuses a performer's objects", key=key, error=error.message)
+        self._queue.add(key)
+        self._queue.add_after(key, REFUSED_RETRY_SECONDS)
+        return "terminal"
+
+    def _wrote(self, resource: Resource, made: Manifest) -> None:
+        meta = made["metadata"]
+        owner = (
+            (meta.get("namespace", ""), meta["name"])
+            if resource.kind == "Performer"
+            else self._caches.performer_of(made)
+        )
+        if owner is not None and meta.get("resourceVersion", "").isdecimal():
+            what = (resource.plural, meta.get("namespace", ""), meta["name"])
+            version = int(meta["resourceVersion"])
+            self._expectations.expect(owner, what, version, self._clock.monotonic())
+
+    def _cached_version(self, what: Object) -> int | None:
+        plural, namespace, name = what
+        found = self._by_plural[plural].objects.get((namespace, name))
+        return int(found["metadata"]["resourceVersion"]) if found is not None else None
+
+
+def _is_final(error: KubeError) -> bool:
+    """Return whether asking the same again would be answered the same."""
+    return error.http_status in (400, 403, 422) and error.status_reason != "Conflict"

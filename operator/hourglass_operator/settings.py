@@ -1,0 +1,36 @@
+"""What the operator can be told. Names of flags and variables follow the fields."""
+
+from typing import Literal
+
+from hourglass_common.runtime.settings import Settings
+from pydantic import BaseModel, ConfigDict, Field
+
+ENV_PREFIX = "HOURGLASS_OPERATOR__"
+
+
+class ControlSettings(BaseModel):
+    """PerformerControl's server."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = "127.0.0.1:50051"
+    insecure: bool = False
+    """Allows plaintext on an address that other machines can reach."""
+
+
+class OperatorSettings(Settings):
+    """All of the operator's settings."""
+
+    kubeconfig: str | None = None
+    """Else $KUBECONFIG, the pod's service account, ~/.kube/config."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Empty means all namespaces; for now at most one."""
+    workers: int = Field(default=8, ge=1, le=256)
+    leader_elect: bool = False
+    leader_election_namespace: str | None = None
+    """Else the namespace that the kubeconfig or the pod names."""
+    metrics_bind_address: str = "127.0.0.1:8080"
+    """host:port or :port for /metrics, /livez, /healthz and /readyz; "0" switches them off."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    control: ControlSettings = ControlSettings()
