@@ -47,17 +47,17 @@ class Admission:
         if kind.custom is not None:
             fields.fill_defaults(self.schemas, schema, new)
         meta.validate(kind, new)
-        found: Sequence[Cause]
+        found: list[Cause]
         if kind.custom is None:
             found = list(builtin_causes(kind, new, old))
         else:
             found = list(validation.causes(self.schemas, schema, new))
-            if found:
-                found.append(_RULES_NOT_CHECKED)
-            else:
+            if not found:
                 found = list(rules.causes(self.schemas, schema, new, old))
+            elif old is None and any(each.reason != "FieldValueDuplicate" for each in found):
+                found.append(_RULES_NOT_CHECKED)
         if found:
-            raise meta.invalid_object(kind, new, list(found))
+            raise meta.invalid_object(kind, new, found)
         return new
 
     def _decode(

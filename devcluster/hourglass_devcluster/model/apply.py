@@ -58,10 +58,13 @@ def applied(
     others = _contested(schemas, schema, others, live, config, wanted, force=force)
 
     kept = {path for each in others for path in each.fields}
-    merged = _merged(schemas, schema, live, _only(kind, config, subresource))
-    for path in sorted(before - wanted, key=len, reverse=True):
-        if not any(_is_within(other, path) for other in kept | wanted):
+    merged: dict[str, Any] = _merged(schemas, schema, live, _only(kind, config, subresource))
+    removed: set[Path] = set()
+    for path in sorted(before - wanted, key=len):  # an item before its fields
+        is_gone = any(path[:depth] in removed for depth in range(1, len(path)))
+        if not is_gone and not any(_is_within(other, path) for other in kept | wanted):
             _remove(schemas, schema, merged, path)
+            removed.add(path)
     ours = Owner(manager, "Apply", subresource, kind.api_version, rfc3339(now), wanted)
     unchanged = before == wanted and {**merged, "metadata": None} == {**live, "metadata": None}
     if unchanged:
@@ -302,7 +305,7 @@ def _remove(schemas: Schemas, schema: Schema, value: Any, path: Path) -> None:
     index = field_sets.index_of(schemas, schema, value, element)
     if index is None:
         return
-    if rest:
-        _remove(schemas, schemas.items(schema), value[index], rest)
-    else:
+    if not rest:
         del value[index]
+    elif rest[0][2:] not in (schema.get("x-kubernetes-list-map-keys") or ()):
+        _remove(schemas, schemas.items(schema), value[index], rest)

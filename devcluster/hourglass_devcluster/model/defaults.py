@@ -42,7 +42,13 @@ def _section(manifest: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _pod(manifest: dict[str, Any]) -> None:
-    _pod_spec(_section(manifest, "spec"))
+    spec = _section(manifest, "spec")
+    _pod_spec(spec)
+    spec.setdefault("enableServiceLinks", True)
+    spec.setdefault("serviceAccountName", "default")
+    spec.setdefault("serviceAccount", spec["serviceAccountName"])
+    for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+        _requests(container["resources"])
     status = _section(manifest, "status")
     status.setdefault("phase", "Pending")
     status.setdefault("qosClass", _qos(manifest["spec"]))
@@ -69,11 +75,6 @@ def _container(container: dict[str, Any]) -> None:
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")
     container.setdefault("resources", {})
-    resources = container["resources"]
-    if isinstance(resources, dict) and isinstance(resources.get("limits"), dict):
-        requests = resources.setdefault("requests", {})
-        for name, amount in resources["limits"].items():
-            requests.setdefault(name, amount)
     for port in container.get("ports") or ():
         port.setdefault("protocol", "TCP")
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -83,6 +84,14 @@ def _container(container: dict[str, Any]) -> None:
         reference = (variable.get("valueFrom") or {}).get("fieldRef")
         if isinstance(reference, dict):
             reference.setdefault("apiVersion", "v1")
+
+
+def _requests(resources: dict[str, Any]) -> None:
+    """What a container of a pod is limited to, it asks for."""
+    if limits := resources.get("limits"):
+        requests = resources.setdefault("requests", {})
+        for name, amount in limits.items():
+            requests.setdefault(name, amount)
 
 
 def _probe(probe: dict[str, Any]) -> None:

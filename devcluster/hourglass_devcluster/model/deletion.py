@@ -31,7 +31,7 @@ def options_of(body: Any, query: Mapping[str, str]) -> Options:
     body = body or {}
     if not isinstance(body, Mapping):
         raise bad_request("DeleteOptions must be an object")
-    propagation = body.get("propagationPolicy") or query.get("propagationPolicy")
+    propagation: Any = body.get("propagationPolicy") or query.get("propagationPolicy")
     if propagation is None and (orphan := body.get("orphanDependents")) is not None:
         propagation = "Orphan" if orphan else "Background"
     if propagation not in (None, "Background", "Foreground", "Orphan"):

@@ -50,15 +50,16 @@ def _walk(step: Mapping[str, str], value: Any) -> Iterator[Any]:
             if isinstance(value, list) and -len(value) <= index < len(value):
                 yield value[index]
         case {"all": _}:
-            if isinstance(value, Mapping):
-                yield from value.values()
-            elif isinstance(value, list):
-                yield from value
+            yield from value.values() if isinstance(value, Mapping) else _items(value)
         case {"path": path, "verb": verb, "value": text}:
             wanted = text.strip().strip("\"'")
-            for item in value if isinstance(value, list) else ():
+            for item in _items(value):
                 has = [str(each) for each in find(path.strip(), item)]
                 if (wanted in has) is (verb == "=="):
                     yield item
         case _:
             return
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

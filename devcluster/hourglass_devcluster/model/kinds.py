@@ -1,6 +1,6 @@
 """The kinds that the dev cluster serves, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -273,7 +273,7 @@ def custom_kind(definition: Manifest) -> Kind:
 
 
 def _columns(version: Manifest) -> tuple[Column, ...]:
-    columns = version.get("additionalPrinterColumns") or (
+    columns: Sequence[Manifest] = version.get("additionalPrinterColumns") or (
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     )
     return tuple(

@@ -323,12 +323,12 @@ _OURSELVES = "dev-cluster"
 def _confined(kind: Kind, old: Manifest, new: dict[str, Any], subresource: str) -> dict[str, Any]:
     """Return ``new`` with only that changed which its path may change."""
     if subresource == "status":
-        kept = copied(old)
+        kept: dict[str, Any] = copied(old)
         if "status" in new:
             kept["status"] = new["status"]
         else:
             kept.pop("status", None)
-        writable = ("managedFields",)
+        writable: tuple[str, ...] = ("managedFields",)
         if kind.custom is None:
             writable += ("labels", "annotations", "finalizers")
         for key in writable:

@@ -38,19 +38,23 @@ def _object(
     if (kept := patch.get(_RETAIN)) is not None:
         base = {key: value for key, value in base.items() if key in kept}
     for key, value in patch.items():
-        if key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
-            continue
-        if key.startswith(_DELETE_PRIMITIVES):
-            name = key.removeprefix(_DELETE_PRIMITIVES)
-            base[name] = [each for each in base.get(name) or () if each not in value]
-        elif value is None:
-            base.pop(key, None)
-        else:
-            base[key] = _value(schemas, schemas.field(schema, key) or ANY, base.get(key), value)
+        _field(schemas, schema, base, key, value)
     for key, order in patch.items():
         if key.startswith(_ORDER):
             _reorder(schemas, schema, base, key.removeprefix(_ORDER), order)
     return base
+
+
+def _field(schemas: Schemas, schema: Schema, base: dict[str, Any], key: str, value: Any) -> None:
+    if key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
+        return
+    if key.startswith(_DELETE_PRIMITIVES):
+        name = key.removeprefix(_DELETE_PRIMITIVES)
+        base[name] = [each for each in base.get(name) or () if each not in value]
+    elif value is None:
+        base.pop(key, None)
+    else:
+        base[key] = _value(schemas, schemas.field(schema, key) or ANY, base.get(key), value)
 
 
 def _value(schemas: Schemas, schema: Schema, base: Any, patch: Any) -> Any:
@@ -75,7 +79,7 @@ def _list(
     schemas: Schemas, schema: Schema, key: str, base: Sequence[Any], patch: Sequence[Any]
 ) -> list[Any]:
     if {_DIRECTIVE: "replace"} in patch:
-        return copied([each for each in patch if not _is_directive(each)])
+        return [copied(each) for each in patch if not _is_directive(each)]
     merged = list(base)
     added: list[Any] = []
     for item in patch:

@@ -16,17 +16,10 @@ Manifest = Mapping[str, Any]
 
 def causes(schemas: Schemas, schema: Schema, value: Any, path: str = "") -> Iterator[Cause]:
     """Yield what is wrong with ``value``; CEL rules are ``rules``' work."""
-    if not schema:
+    if not schema or (value is None and schema.get("nullable")):
         return
-    if schema.get("x-kubernetes-int-or-string"):
-        if not (isinstance(value, str) or is_a(value, "integer")) or value is None:
-            yield _type(path, value, "integer,string")
-        return
-    wanted = schema.get("type")
-    if value is None and schema.get("nullable"):
-        return
-    if wanted and (value is None or not is_a(value, wanted)):
-        yield _type(path, value, wanted)
+    if (mistaken := _wrong_type(schema, value, path)) is not None:
+        yield mistaken
         return
     yield from _enum(schema, value, path)
     match value:
@@ -42,6 +35,16 @@ def causes(schemas: Schemas, schema: Schema, value: Any, path: str = "") -> Iter
             yield from _object(schemas, schema, value, path)
         case _:
             return
+
+
+def _wrong_type(schema: Schema, value: Any, path: str) -> Cause | None:
+    if schema.get("x-kubernetes-int-or-string"):
+        is_either = value is not None and (isinstance(value, str) or is_a(value, "integer"))
+        return None if is_either else _type(path, value, "integer,string")
+    wanted = schema.get("type")
+    if wanted and (value is None or not is_a(value, wanted)):
+        return _type(path, value, wanted)
+    return None
 
 
 def _type(path: str, value: Any, wanted: str) -> Cause:
