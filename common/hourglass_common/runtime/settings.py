@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import AliasChoices, BaseModel, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hourglass_common.domain.errors import Code, FieldViolation, HourglassError
 
@@ -23,9 +23,19 @@ Model = TypeVar("Model", bound=BaseModel)
 class Settings(BaseSettings):
     """Base of all settings: unknown keys are errors, values are frozen."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but what ``load_settings`` gives: $PORT is not a field named ``port``."""
+        return (init_settings,)
 
 
 def load_settings(

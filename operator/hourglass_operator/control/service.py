@@ -24,7 +24,8 @@ from hourglass_services.control.port import (
     WatchEvent,
 )
 
-from .feed import Feed, Watcher, token_of
+from .failures import not_found, told
+from .feed import Feed, Versions, Watcher
 
 FIELD_MANAGER = "hourglass-control"
 REQUEST_ID = f"{GROUP}/request-id"
@@ -34,21 +35,31 @@ SERVING = f"{GROUP}/serving"
 SERVICE_NAME = "kubernetes.io/service-name"
 CACHE_WAIT_SECONDS = 2.0
 BOOKMARK_SECONDS = 60.0
+WATCHERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """The reflectors that the operator runs anyway."""
+    """The reflectors that the operator runs anyway; without pods, revisions are not told."""
 
     performers: Reflector
     endpoint_slices: Reflector
-    pods: Reflector
+    pods: Reflector | None = None
 
     def all(self) -> tuple[Reflector, ...]:
-        return (self.performers, self.endpoint_slices, self.pods)
+        more = (self.pods,) if self.pods else ()
+        return (self.performers, self.endpoint_slices, *more)
 
-    def versions(self) -> tuple[int, ...]:
+    def versions(self) -> Versions:
+        """The resourceVersions reached; 0 where one is being listed (again)."""
         return tuple(int(r.version) if r.version.isdecimal() else 0 for r in self.all())
+
+    def pod(self, namespace: str, name: str) -> Manifest | None:
+        return self.pods.objects.get((namespace, name)) if self.pods else None
+
+    def unsynced(self) -> str:
+        """Return the kinds that have not been listed yet, "" once all have been."""
+        return ", ".join(r.resource.plural for r in self.all() if not r.synced.is_set())
 
 
 class PerformerControl:
@@ -57,16 +68,27 @@ class PerformerControl:
     def __init__(self, client: KubeClient, caches: Caches) -> None:
         self._client = client
         self._caches = caches
-        self._feed = Feed((0, 0, 0))
+        self._feed: Feed | None = None
         self._slices: dict[Key, dict[Key, Manifest]] = {}
         self._shown: dict[Key, PerformerView] = {}
         self._moved = asyncio.Event()
+        for key, slice_ in caches.endpoint_slices.objects.items():
+            self._on_slice(Change("added", key, None, slice_))
+        for key, performer in caches.performers.objects.items():
+            self._show(key, performer)
         caches.performers.listen(self._on_performer)
         caches.endpoint_slices.listen(self._on_slice)
-        caches.pods.listen(self._on_pod)
+        if caches.pods is not None:
+            caches.pods.listen(self._on_pod)
 
     async def create(self, creation: Creation) -> PerformerView:
+        self._synced()
         digest = _digest(creation)
+        with told(creation.namespace, creation.name):
+            made = await self._create(creation, digest)
+        return PerformerView(made) if creation.validate_only else await self._seen(made)
+
+    async def _create(self, creation: Creation, digest: str) -> Manifest:
         meta: dict[str, Any] = {"namespace": creation.namespace, "name": creation.name}
         if creation.labels:
             meta["labels"] = dict(creation.labels)
@@ -79,7 +101,7 @@ class PerformerControl:
             "spec": creation.spec,
         }
         try:
-            made = await self._client.create(
+            return await self._client.create(
                 PERFORMERS,
                 creation.namespace,
                 body,
@@ -87,20 +109,19 @@ class PerformerControl:
                 dry_run=creation.validate_only,
             )
         except KubeError as error:
-            if not error.is_already_exists:
+            if not error.is_already_exists or not creation.request_id:
                 raise
             return await self._created_before(creation, digest, error)
-        if creation.validate_only:
-            return PerformerView(made)
-        return await self._seen(made)
 
     async def get(self, namespace: str, name: str) -> PerformerView:
+        self._synced()
         found = self._caches.performers.objects.get((namespace, name))
         if found is None:
-            raise _not_found(namespace, name)
+            raise not_found(namespace, name)
         return self._view((namespace, name), found)
 
     async def list(self, wanted: Filter, page_size: int, page_token: str) -> PerformerPage:
+        self._synced()
         after: Key | None = None
         if page_token:
             namespace, separator, name = page_token.partition("/")
@@ -119,15 +140,18 @@ class PerformerControl:
         token = "/".join(page[-1]) if len(keys) > len(page) else ""
         return PerformerPage(tuple(self._view(key, objects[key]) for key in page), token)
 
-    async def delete(self, namespace: str, name: str, etag: str) -> None:
+    async def delete(self, namespace: str, name: str, etag: str, uid: str = "") -> None:
+        self._synced()
         key = (namespace, name)
-        found = self._caches.performers.objects.get(key)
-        if found is None:
-            found = await self._client.get(PERFORMERS, namespace, name)
-        uid = str(found["metadata"]["uid"])
-        await self._client.delete(
-            PERFORMERS, namespace, name, precondition=Precondition(uid, etag or None)
-        )
+        with told(namespace, name):
+            if not uid:
+                found = self._caches.performers.objects.get(key)
+                if found is None:
+                    found = await self._client.get(PERFORMERS, namespace, name)
+                uid = str(found["metadata"]["uid"])
+            await self._client.delete(
+                PERFORMERS, namespace, name, precondition=Precondition(uid, etag or None)
+            )
 
         def gone_or_going() -> bool:
             now = self._caches.performers.objects.get(key)
@@ -138,49 +162,70 @@ class PerformerControl:
         await self._wait(gone_or_going)
 
     async def watch(self, wanted: Filter, resume_token: str) -> AsyncIterator[WatchEvent]:
+        feed = self._synced()
+        if len(feed.watchers) >= WATCHERS:
+            raise HourglassError(
+                Code.RESOURCE_EXHAUSTED,
+                f"{WATCHERS} watches are open, the most allowed",
+                reason="TOO_MANY_WATCHES",
+                retry_after=10.0,
+            )
         watcher = Watcher(wanted)
-        self._feed.watchers.append(watcher)
+        feed.watchers.append(watcher)
         try:
-            missed = self._feed.since(resume_token, wanted) if resume_token else None
-            opening = missed
+            opening = feed.since(resume_token, wanted) if resume_token else None
             if opening is None:
-                opening = self._snapshot(wanted, resync=bool(resume_token))
+                opening = self._snapshot(feed, wanted, resync=bool(resume_token))
             for event in opening:
                 yield event
-            async for event in self._follow(watcher):
+            async for event in self._follow(feed, watcher):
                 yield event
         finally:
-            self._feed.watchers.remove(watcher)
+            feed.watchers.remove(watcher)
 
-    async def _follow(self, watcher: Watcher) -> AsyncIterator[WatchEvent]:
+    async def _follow(self, feed: Feed, watcher: Watcher) -> AsyncIterator[WatchEvent]:
         while True:
             moved = self._moved
+            events = watcher.take()
             if watcher.missed:
                 watcher.missed = False
-                for event in self._snapshot(watcher.wanted, resync=True):
-                    yield event
-            while watcher.pending:
-                yield watcher.pending.popleft()
-            if watcher.missed:
-                continue
+                events = self._snapshot(feed, watcher.wanted, resync=True)
+            for event in events:
+                yield event
             try:
                 async with asyncio.timeout(BOOKMARK_SECONDS):
                     await moved.wait()
             except TimeoutError:
-                yield WatchEvent(EventKind.BOOKMARK, None, token_of(self._feed.versions))
+                if not watcher.idle:
+                    continue
+                yield WatchEvent(EventKind.BOOKMARK, None, feed.token)
 
-    def _snapshot(self, wanted: Filter, *, resync: bool) -> tuple[WatchEvent, ...]:
-        token = token_of(self._feed.versions)
-        events = [WatchEvent(EventKind.RESYNC, None, token)] if resync else []
+    def _snapshot(self, feed: Feed, wanted: Filter, *, resync: bool) -> tuple[WatchEvent, ...]:
+        """Return all that is there; only its end can be resumed from."""
+        events = [WatchEvent(EventKind.RESYNC, None, "")] if resync else []
         for key, manifest in sorted(self._caches.performers.objects.items()):
             if wanted.matches(manifest):
-                events.append(WatchEvent(EventKind.ADDED, self._view(key, manifest), token))
-        return (*events, WatchEvent(EventKind.SNAPSHOT_DONE, None, token))
+                events.append(WatchEvent(EventKind.ADDED, self._view(key, manifest), ""))
+        return (*events, WatchEvent(EventKind.SNAPSHOT_DONE, None, feed.token))
+
+    def _synced(self) -> Feed:
+        """Return the feed; UNAVAILABLE until the caches hold a whole picture to begin it from."""
+        if self._feed is None:
+            missing, versions = self._caches.unsynced(), self._caches.versions()
+            if missing or not all(versions):
+                raise HourglassError(
+                    Code.UNAVAILABLE,
+                    f"not ready: waiting for the list of {missing or 'what was lost'}",
+                    reason="CACHE_NOT_SYNCED",
+                    retry_after=1.0,
+                )
+            self._feed = Feed(versions)
+        return self._feed
 
     def _view(self, key: Key, manifest: Manifest) -> PerformerView:
         endpoints: list[Endpoint] = []
         for found in endpoints_of(self._slices.get(key, {}).values()):
-            pod = self._caches.pods.objects.get((key[0], found.pod))
+            pod = self._caches.pod(key[0], found.pod)
             marks: Mapping[str, str] = labels(pod) if pod is not None else {}
             draining = found.terminating or marks.get(SERVING, "true") != "true"
             endpoints.append(
@@ -199,7 +244,8 @@ class PerformerControl:
         if change.new is None:
             old = self._shown.pop(change.key, None)
             view = old or PerformerView(change.old or {})
-            self._feed.publish(EventKind.DELETED, view, self._caches.versions())
+            if self._feed is not None:
+                self._feed.publish(EventKind.DELETED, view, self._caches.versions())
         else:
             self._show(change.key, change.new)
         self._wake()
@@ -238,20 +284,20 @@ class PerformerControl:
         if old is not None and old.endpoints == view.endpoints and old.manifest is manifest:
             return
         self._shown[key] = view
-        kind = EventKind.ADDED if old is None else EventKind.MODIFIED
-        self._feed.publish(kind, view, self._caches.versions())
+        if self._feed is not None:
+            kind = EventKind.ADDED if old is None else EventKind.MODIFIED
+            before = old.manifest if old is not None else None
+            self._feed.publish(kind, view, self._caches.versions(), before)
 
     def _wake(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def _created_before(
-        self, creation: Creation, digest: str, error: KubeError
-    ) -> PerformerView:
+    async def _created_before(self, creation: Creation, digest: str, error: KubeError) -> Manifest:
         """Answer a repeated request with what the first one made."""
         found = await self._client.get(PERFORMERS, creation.namespace, creation.name)
         marks = annotations(found)
-        if not creation.request_id or marks.get(REQUEST_ID) != creation.request_id:
+        if marks.get(REQUEST_ID) != creation.request_id:
             raise error
         if marks.get(REQUEST_DIGEST) != digest:
             raise HourglassError(
@@ -260,7 +306,7 @@ class PerformerControl:
                 reason="REQUEST_ID_REUSED",
                 hint="use a new request_id for each different request",
             )
-        return await self._seen(found)
+        return found
 
     async def _seen(self, made: Manifest) -> PerformerView:
         """Return the object once the cache holds it: the caller's next read sees it too."""
@@ -287,12 +333,3 @@ def _digest(creation: Creation) -> str:
     content = {"spec": creation.spec, "labels": dict(creation.labels)}
     text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
-
-
-def _not_found(namespace: str, name: str) -> HourglassError:
-    return HourglassError(
-        Code.NOT_FOUND,
-        f"no performer {name!r} in namespace {namespace!r}",
-        reason="PERFORMER_NOT_FOUND",
-        hint="ListPerformers shows what is there",
-    )

@@ -68,17 +68,24 @@ class PerformerControlClient:
         views = tuple(performer_from_proto(message) for message in answer.performers)
         return PerformerPage(views, answer.next_page_token)
 
-    async def delete(self, namespace: str, name: str, etag: str = "") -> None:
-        request = control_pb2.DeletePerformerRequest(namespace=namespace, name=name, etag=etag)
+    async def delete(self, namespace: str, name: str, etag: str = "", uid: str = "") -> None:
+        request = control_pb2.DeletePerformerRequest(
+            namespace=namespace, name=name, etag=etag, uid=uid
+        )
         await self._call(self._stub.DeletePerformer, request)
 
     async def watch(self, wanted: Filter, resume_token: str = "") -> AsyncIterator[WatchEvent]:
         """Yield events for ever: a broken stream is resumed where it broke, with back-off.
 
-        Raises only what trying again can not mend, such as INVALID_ARGUMENT.
+        What can not be resumed begins again, with RESYNC. Raises only what trying again can not
+        mend, such as INVALID_ARGUMENT.
         """
         attempt = 0
+        shown = False
         while True:
+            if shown and not resume_token:  # cut off inside its first snapshot
+                shown = False
+                yield WatchEvent(EventKind.RESYNC, None, "")
             request = control_pb2.WatchPerformersRequest(
                 namespace=wanted.namespace,
                 name=wanted.name,
@@ -92,6 +99,7 @@ class PerformerControlClient:
                     event = event_from_proto(message)
                     resume_token = message.resume_token or resume_token
                     if event is not None and event.kind is not EventKind.BOOKMARK:
+                        shown = True
                         yield event
             except grpc.aio.AioRpcError as exc:
                 error = from_rpc_error(exc)

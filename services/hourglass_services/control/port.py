@@ -62,7 +62,11 @@ class EventKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One answer of a watch; ``performer`` is None for the markers."""
+    """One answer of a watch; ``performer`` is None for the markers.
+
+    ``resume_token`` is "" inside a snapshot and between changes that were made at once: one given
+    earlier holds. After resuming, ADDED and MODIFIED both mean "is so now".
+    """
 
     kind: EventKind
     performer: PerformerView | None
@@ -91,13 +95,15 @@ class PerformerControlPort(Protocol):
         """By namespace and name. INVALID_ARGUMENT for a token that was not given out here."""
         ...
 
-    async def delete(self, namespace: str, name: str, etag: str) -> None:
-        """NOT_FOUND if there is none; ABORTED if ``etag`` is set and not the object's."""
+    async def delete(self, namespace: str, name: str, etag: str, uid: str = "") -> None:
+        """NOT_FOUND if there is none; ABORTED if ``etag`` or ``uid`` is set and another."""
         ...
 
     def watch(self, wanted: Filter, resume_token: str) -> AsyncIterator[WatchEvent]:
         """A snapshot and its end, or what changed since the token; then every change.
 
-        A token that is too old gives RESYNC and a snapshot instead.
+        A token that is too old, or not one, gives RESYNC and a snapshot instead; so does a reader
+        who falls too far behind. What comes to match ``wanted`` is ADDED, what ceases to is
+        DELETED. RESOURCE_EXHAUSTED if too many watches are open.
         """
         ...

@@ -65,7 +65,7 @@ class PerformerControlServicer:
         validate(request)
         namespace = request.namespace or DEFAULT_NAMESPACE
         try:
-            await self._port.delete(namespace, request.name, request.etag)
+            await self._port.delete(namespace, request.name, request.etag, request.uid)
         except HourglassError as error:
             if not (request.allow_missing and error.code is Code.NOT_FOUND):
                 raise

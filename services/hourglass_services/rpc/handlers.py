@@ -4,6 +4,7 @@ grpc.aio answers bytes that it can not parse with UNKNOWN before any handler run
 done here and a malformed request is INVALID_ARGUMENT.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -44,12 +45,23 @@ Unary = Callable[[Any, Context], Awaitable[Message]]
 Stream = Callable[[Any, Context], AsyncIterator[Message]]
 
 
-@dataclass(slots=True)
 class CallLimit:
-    """How many calls may run at once; streams are not counted, they are bounded elsewhere."""
+    """How many calls may run at once, and how many do.
 
-    at_most: int
-    running: int = 0
+    Streams are counted apart and not limited here: HTTP/2 bounds them for each connection, and
+    their services for the process. The core's own limit (maximum_concurrent_rpcs) lets bursts in.
+    """
+
+    def __init__(self, at_most: int) -> None:
+        self.at_most = at_most
+        self.running = 0
+        self.streams = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Return once no call runs, streams left aside."""
+        await self._idle.wait()
 
     def enter(self) -> None:
         if self.running >= self.at_most:
@@ -60,9 +72,12 @@ class CallLimit:
                 retry_after=1.0,
             )
         self.running += 1
+        self._idle.clear()
 
     def leave(self) -> None:
         self.running -= 1
+        if self.running == 0:
+            self._idle.set()
 
 
 def bytes_handlers(
@@ -117,6 +132,7 @@ class _Call:
     async def stream(self, data: bytes, context: Context) -> AsyncIterator[bytes]:
         started = self._begin(context)
         code = "CANCELLED"
+        self.limit.streams += 1
         try:
             async with aclosing(self.behaviour(self._parse(data), context)) as answers:
                 async for answer in answers:
@@ -127,6 +143,7 @@ class _Call:
             code = refusal.code.value
             await _abort(context, refusal)
         finally:
+            self.limit.streams -= 1
             self._end(code, started)
 
     def _parse(self, data: bytes) -> Message:

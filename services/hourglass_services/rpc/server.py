@@ -1,7 +1,8 @@
 """The gRPC server of the pair: our limits, health, reflection, and a stop that drains."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from .health import HealthService
 from .reflection import register_reflection
 
 _MIB = 1 << 20
+FLUSH_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +91,28 @@ class RpcServer:
         return self.port
 
     async def stop(self, grace_seconds: float) -> None:
-        """Say NOT_SERVING, refuse new calls, and let running ones finish within the grace."""
+        """Say NOT_SERVING, refuse new calls, and let running ones finish within the grace.
+
+        Streams have no end of their own: they are cut off once the other calls are done.
+        """
         self.health.set(serving=False)
-        try:
-            async with asyncio.timeout(grace_seconds + 1.0):
-                await self._server.stop(grace_seconds)
-        except TimeoutError:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._server.stop(grace_seconds))  # refuses new calls at once
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await self._limit.idle()
+                    # The core has a call's answer only after its handler has returned.
+                    await asyncio.sleep(FLUSH_SECONDS)
             await self._server.stop(None)
+
+
+@asynccontextmanager
+async def serving(
+    server: RpcServer, address: str, *, flag: str, insecure: bool = False, grace_seconds: float
+) -> AsyncIterator[int]:
+    """Serve while the block runs and drain after it; gives the port. Errors as in ``start``."""
+    port = await server.start(address, flag=flag, insecure=insecure)
+    try:
+        yield port
+    finally:
+        await server.stop(grace_seconds)

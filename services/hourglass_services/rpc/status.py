@@ -13,7 +13,10 @@ from hourglass_common.domain.errors import Code, FieldViolation, HourglassError
 
 ERROR_DOMAIN = "hourglass.eigenlayer.io"
 DETAILS_KEY = "grpc-status-details-bin"
-_MAX_MESSAGE = 1024  # it travels in a header, and headers are limited
+# All of it travels in headers, which clients limit to 8 KiB, and the message goes twice.
+_MAX_MESSAGE = 1024
+_MAX_STATUS = 3072
+_MAX_VIOLATIONS = 8
 
 _TO_GRPC = {code: grpc.StatusCode[code.value] for code in Code}
 _FROM_GRPC = {status: Code[status.name] for status in grpc.StatusCode if status.name != "OK"}
@@ -39,17 +42,29 @@ def to_status(error: HourglassError) -> status_pb2.Status:
     if error.violations:
         violations = [
             error_details_pb2.BadRequest.FieldViolation(
-                field=violation.field, description=violation.description
+                field=violation.field, description=violation.description[:200]
             )
-            for violation in error.violations
+            for violation in error.violations[:_MAX_VIOLATIONS]
         ]
         details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_after * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    if "resourceName" in error.metadata:
+        about = error_details_pb2.ResourceInfo(
+            resource_type=error.metadata.get("resourceType", ""),
+            resource_name=error.metadata["resourceName"],
+            description=error.message[:_MAX_MESSAGE],
+        )
+        details.append(_packed(about))
     number = _TO_GRPC[error.code].value[0]
-    return status_pb2.Status(code=number, message=str(error)[:_MAX_MESSAGE], details=details)
+    text = str(error).encode()[:_MAX_MESSAGE].decode(errors="ignore")
+    status = status_pb2.Status(code=number, message=text)
+    for detail in details:
+        if status.ByteSize() + detail.ByteSize() <= _MAX_STATUS:
+            status.details.append(detail)
+    return status
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> HourglassError:

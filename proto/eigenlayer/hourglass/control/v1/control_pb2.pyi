@@ -854,6 +854,7 @@ class DeletePerformerRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Empty means the namespace default."""
     name: _builtins.str
@@ -861,6 +862,10 @@ class DeletePerformerRequest(_message.Message):
     """Where set, only that version is deleted: ABORTED otherwise."""
     allow_missing: _builtins.bool
     """Succeed where there is none."""
+    uid: _builtins.str
+    """Where set, only that very object is deleted, not one made later under its name: ABORTED
+    otherwise.
+    """
     def __init__(
         self,
         *,
@@ -868,10 +873,11 @@ class DeletePerformerRequest(_message.Message):
         name: _builtins.str = ...,
         etag: _builtins.str = ...,
         allow_missing: _builtins.bool = ...,
+        uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "name", b"name", "namespace", b"namespace", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -962,7 +968,9 @@ class WatchPerformersResponse(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     type: Global___WatchPerformersResponse.Type.ValueType
     resume_token: _builtins.str
-    """Resumes right after this answer."""
+    """Resumes right after this answer. Empty inside a snapshot and between changes made at once: the
+    last one given holds.
+    """
     @_builtins.property
     def performer(self) -> Global___Performer:
         """The state after the change; for TYPE_DELETED the last one known."""
