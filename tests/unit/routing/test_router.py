@@ -34,6 +34,7 @@ from hourglass_executor.routing.skip import SkipReason
 from tests.support.routing import AVS, NOT_SERVING, PERFORMER, RouterOnVirtualTime, instance
 
 NOBODYS_FAULT = sorted(CALLER_FAULTS | NOTHING_LEARNED, key=lambda code: code.value)
+ABOUT_THE_REQUEST = sorted(CALLER_FAULTS, key=lambda code: code.value)
 TRIPS = sorted(DEFAULT_TRIPS, key=lambda code: code.value)
 
 
@@ -438,3 +439,29 @@ def test_a_performer_deployed_again_after_its_removal_is_not_drained_any_more() 
     r.handle(PerformerRemoved(PERFORMER))
     r.serve("a")
     assert isinstance(r.task(), Send)
+
+
+def test_a_task_does_not_overtake_one_that_waits_when_a_probe_falls_due() -> None:
+    r = RouterOnVirtualTime(RouterPolicy(concurrency=1, breaker=BreakerPolicy(trip_after=1)))
+    r.serve("a", "b")
+    failing = r.send()
+    r.end(failing, Code.UNAVAILABLE)
+    r.send()
+    waiting = r.task()
+    assert isinstance(waiting, Wait)
+    r.now += 1
+    effects = r.handle(TaskArrived(900, AVS, r.now + 1))
+    assert [send.ticket for send in sent(list(effects))] == [waiting.ticket]
+
+
+@pytest.mark.parametrize("code", ABOUT_THE_REQUEST)
+def test_an_answer_about_the_request_is_proof_of_life_for_a_probe(code: Code) -> None:
+    r = RouterOnVirtualTime(RouterPolicy(breaker=BreakerPolicy(trip_after=1)))
+    r.serve("a", "b")
+    failing = r.send()
+    r.end(failing, Code.UNAVAILABLE)
+    r.now += 1
+    probe = r.send()
+    assert probe.endpoint == failing.endpoint
+    r.end(probe, code)
+    assert r.view(probe.endpoint.instance).breaker == "Closed"
