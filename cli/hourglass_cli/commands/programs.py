@@ -1,0 +1,144 @@
+"""``hourglass dev | operator | executor | demo-performer``: the programs that keep running."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", envvar="HOURGLASS_CONFIG", help="Configuration in YAML.")
+]
+
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+LogFormat = Annotated[str, typer.Option(help="json or text.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(dev)
+    app.command()(operator)
+    app.command()(executor)
+    app.command(
+        "demo-performer",
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(demo_performer)
+
+
+def dev(
+    data_dir: Annotated[Path, typer.Option(help="Where state and logs are kept.")] = Path(
+        ".hourglass"
+    ),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with no state.")] = False,
+    ci: Annotated[
+        bool,
+        typer.Option("--ci", help="Unattended: one task, its result as JSON on stdout, the end."),
+    ] = False,
+    executor_port: Annotated[int, typer.Option(min=0, max=65535)] = 9090,
+    control_port: Annotated[int, typer.Option(min=0, max=65535, help="PerformerControl.")] = 50051,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="The Kubernetes API.")] = 7443,
+    operator_metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 8081,
+    executor_metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 8082,
+    ready_timeout: Annotated[float, typer.Option(min=1, help="Seconds until all is Ready.")] = 60.0,
+) -> None:
+    """Run everything on this machine: a dev cluster, the operator, an executor, a performer."""
+    from hourglass_cli.dev.options import DevOptions, Ports
+    from hourglass_cli.dev.run import run
+
+    ports = Ports(
+        executor_port=executor_port,
+        control_port=control_port,
+        api_port=api_port,
+        operator_metrics_port=operator_metrics_port,
+        executor_metrics_port=executor_metrics_port,
+    )
+    options = DevOptions(
+        data_dir=data_dir, fresh=fresh, ci=ci, ports=ports, ready_timeout=ready_timeout
+    )
+    raise typer.Exit(run(options))
+
+
+def operator(
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(envvar="KUBECONFIG", help="How to reach the cluster; in-cluster if empty."),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Watch this namespace only; all if empty.")
+    ] = None,
+    control_bind_address: Annotated[
+        str | None, typer.Option(help="Address of PerformerControl.")
+    ] = None,
+    metrics_bind_address: Annotated[
+        str | None, typer.Option(help="Address of /metrics, such as :8080.")
+    ] = None,
+    health_probe_bind_address: Annotated[
+        str | None, typer.Option(help="Address of /healthz and /readyz, such as :8081.")
+    ] = None,
+    leader_elect: Annotated[
+        bool | None, typer.Option("--leader-elect/--no-leader-elect", help="One leads.")
+    ] = None,
+    config: ConfigFile = None,
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "json",
+) -> None:
+    """Run the operator: it turns Performer objects into pods, and serves PerformerControl."""
+    from hourglass_cli.launch import launch
+
+    flags = {
+        "kubeconfig": str(kubeconfig) if kubeconfig else None,
+        "namespace": namespace,
+        "control_address": control_bind_address,
+        "metrics_bind_address": metrics_bind_address,
+        "health_probe_bind_address": health_probe_bind_address,
+        "leader_elect": leader_elect,
+    }
+    raise typer.Exit(
+        launch(
+            "operator",
+            config_path=config,
+            flags=flags,
+            log_level=log_level,
+            log_format=log_format,
+        )
+    )
+
+
+def executor(
+    action: Annotated[
+        str, typer.Argument(metavar="[run]", help="run, which may be left out.")
+    ] = "run",
+    config: ConfigFile = None,
+    grpc_port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+    performer_network_name: Annotated[
+        str | None, typer.Option(help="Docker network of the performers.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
+    log_format: LogFormat = "json",
+) -> None:
+    """Run an executor: it accepts tasks and routes each to a healthy performer."""
+    if action != "run":
+        raise typer.BadParameter(f"{action!r}: the only thing an executor does is run")
+    from hourglass_cli.launch import launch
+
+    flags = {
+        "grpcPort": grpc_port,
+        "performerNetworkName": performer_network_name,
+        "debug": debug or None,
+    }
+    raise typer.Exit(
+        launch(
+            "executor",
+            config_path=config,
+            flags=flags,
+            log_level="debug" if debug else "info",
+            log_format=log_format,
+        )
+    )
+
+
+def demo_performer(context: typer.Context) -> None:
+    """Run a performer that squares a number: payload 0x4 gives 0x10."""
+    from hourglass_cli.demo_performer.__main__ import main
+
+    raise typer.Exit(main(context.args))
