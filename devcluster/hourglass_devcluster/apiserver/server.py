@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ async def serve(
     users: Sequence[StaticUser] = (),
     logs: LogSource | None = None,
     clock: Clock | None = None,
-) -> AsyncIterator[Served]:
+) -> AsyncGenerator[Served]:
     """Serve on ``host``:``port`` (0: any free one) until the block ends.
 
     ``token`` is the administrator's, made up if empty. FAILED_PRECONDITION if the port is taken.
