@@ -49,10 +49,9 @@ _SPEC = {
     },
     "x-kubernetes-validations": [
         {"rule": "self.image != 'bad'", "message": "image is bad"},
-        {"rule": "self.replicas >= oldSelf.replicas || true", "message": "never"},
         {
-            "rule": "!has(oldSelf.mode) || has(self.mode)",
-            "message": "mode can not be taken away",
+            "rule": "oldSelf.image != 'last' || self.image == 'last'",
+            "message": "the last image stays",
         },
     ],
 }

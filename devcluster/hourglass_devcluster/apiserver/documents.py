@@ -11,7 +11,7 @@ from hourglass_devcluster.model.schema import Schemas
 from hourglass_devcluster.model.status import ApiError, no_such_path
 
 from .answers import answer, failure
-from .users import Users
+from .users import USER, Users
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = get_logger(__name__)
@@ -43,7 +43,7 @@ class Documents:
         """Ask who it is, and turn every failure into a Status."""
         try:
             if request.path not in (*_HEALTH, "/version"):
-                request["user"] = self._users.by_header(request.headers.get("Authorization", ""))
+                request[USER] = self._users.by_header(request.headers.get("Authorization", ""))
             return await handler(request)
         except ApiError as exc:
             return failure(exc)

@@ -37,7 +37,7 @@ from .request import (
     patch_type,
     write_of,
 )
-from .users import StaticUser, Users, check_access
+from .users import USER, Users, check_access
 from .watching import Bell, Watch, stream
 
 Manifest = Mapping[str, Any]
@@ -67,7 +67,7 @@ class Objects:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         target = self._paths.target(request.path)
         verb = _verb(request, target)
-        user: StaticUser = request["user"]
+        user = request[USER]
         kind = target.kind
         check_access(user, verb, kind.group, kind.plural, target.namespace, target.name)
         if not target.subresource:

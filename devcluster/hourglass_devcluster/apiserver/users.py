@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
+
 from hourglass_devcluster.model.status import ApiError, bad_request, qualified
 
 Manifest = Mapping[str, Any]
+
+USER: web.RequestKey["StaticUser"] = web.RequestKey("user")
+"""Who asks, on every request past the guard."""
 
 ADMINISTRATORS = "system:masters"
 _READING = ("get", "list", "watch")
