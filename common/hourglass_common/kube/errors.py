@@ -21,11 +21,15 @@ _BY_STATUS = {
 
 
 class KubeError(HourglassError):
-    """The API server answered with a Status: its HTTP code, reason and message."""
+    """The API server answered with a Status: its HTTP code, reason and message.
+
+    ``explanation`` is the server's own sentence; ``message`` says what was asked as well.
+    """
 
     def __init__(self, http_status: int, status: Mapping[str, Any], what: str) -> None:
         self.http_status = http_status
         self.status_reason: str = status.get("reason") or ""
+        self.explanation: str = status.get("message") or f"HTTP {http_status}"
         details = status.get("details") or {}
         causes = details.get("causes") or []
         code = _BY_STATUS.get(http_status, Code.UNAVAILABLE)
@@ -34,7 +38,7 @@ class KubeError(HourglassError):
         retry_after = details.get("retryAfterSeconds")
         super().__init__(
             code,
-            f"{what}: {status.get('message') or f'HTTP {http_status}'}",
+            f"{what}: {self.explanation}",
             reason=self.status_reason,
             violations=tuple(
                 FieldViolation(cause.get("field", ""), cause.get("message", ""))

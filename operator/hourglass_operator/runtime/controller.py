@@ -181,7 +181,7 @@ class Controller:
         )
         self._refusals[key] = Refusal(
             generation=seen.performer.generation,
-            trouble=Trouble(reason, error.message[:1024]),
+            trouble=Trouble(reason, error.explanation[:1024]),
             until=self._clock.monotonic() + REFUSED_RETRY_SECONDS,
         )
         log.warning("the API refuses a performer's objects", key=key, error=error.message)
