@@ -45,8 +45,6 @@ def launch(
     *,
     config_path: Path | None = None,
     flags: Mapping[str, Any],
-    log_level: str = "info",
-    log_format: str = "json",
     before: Callable[[], None] = lambda: None,
     on_ready: Callable[[Any], None] = lambda _: None,
 ) -> int:
@@ -64,7 +62,9 @@ def launch(
     settings = load_settings(
         model, config_path=config_path, flags=flags, env_prefix=entry.env_prefix
     )
-    configure_logs(log_level, "text" if log_format == "text" else "json")
+    level = "debug" if getattr(settings, "debug", False) else "info"
+    log_format = getattr(settings, "log_format", "json")
+    configure_logs(getattr(settings, "log_level", level), log_format)
     before()
     asyncio.run(_until_told(run(settings, on_ready=on_ready)))
     return 0

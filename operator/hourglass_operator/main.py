@@ -91,10 +91,22 @@ async def run(
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for follower in reflectors:
             group.create_task(follower.run())
-        probes = make_app(ready={f.resource.plural: _freshness(f, clock) for f in reflectors})
+        checks = {f.resource.plural: _freshness(f, clock) for f in reflectors}
         admin = await stack.enter_async_context(
-            serve_admin(probes, settings.metrics_bind_address, flag="--metrics-bind-address")
+            serve_admin(
+                make_app(ready=checks),
+                settings.metrics_bind_address,
+                flag="--metrics-bind-address",
+            )
         )
+        if settings.health_probe_bind_address != settings.metrics_bind_address:
+            await stack.enter_async_context(
+                serve_admin(
+                    make_app(ready=checks),
+                    settings.health_probe_bind_address,
+                    flag="--health-probe-bind-address",
+                )
+            )
         async with asyncio.timeout(SYNC_SECONDS):
             for follower in reflectors:
                 await follower.wait_synced(SYNC_SECONDS)

@@ -31,6 +31,8 @@ class OperatorSettings(Settings):
     """Else the namespace that the kubeconfig or the pod names."""
     metrics_bind_address: str = "127.0.0.1:8080"
     """host:port or :port for /metrics, /livez, /healthz and /readyz; "0" switches them off."""
+    health_probe_bind_address: str = "0"
+    """Another address for the same, where probes must not see the metrics' one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     control: ControlSettings = ControlSettings()

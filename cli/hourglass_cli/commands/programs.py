@@ -9,9 +9,6 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", envvar="HOURGLASS_CONFIG", help="Configuration in YAML.")
 ]
 
-LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
-LogFormat = Annotated[str, typer.Option(help="json or text.")]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -36,7 +33,7 @@ def dev(
     ] = False,
     executor_port: Annotated[int, typer.Option(min=0, max=65535)] = 9090,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="PerformerControl.")] = 50051,
-    api_port: Annotated[int, typer.Option(min=0, max=65535, help="The Kubernetes API.")] = 7443,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="The Kubernetes API.")] = 16443,
     operator_metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 8081,
     executor_metrics_port: Annotated[int, typer.Option(min=0, max=65535)] = 8082,
     ready_timeout: Annotated[float, typer.Option(min=1, help="Seconds until all is Ready.")] = 60.0,
@@ -79,27 +76,27 @@ def operator(
         bool | None, typer.Option("--leader-elect/--no-leader-elect", help="One leads.")
     ] = None,
     config: ConfigFile = None,
-    log_level: LogLevel = "info",
-    log_format: LogFormat = "json",
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
 ) -> None:
     """Run the operator: it turns Performer objects into pods, and serves PerformerControl."""
     from hourglass_cli.launch import launch
 
     flags = {
         "kubeconfig": str(kubeconfig) if kubeconfig else None,
-        "namespace": namespace,
-        "control_address": control_bind_address,
+        "watch_namespaces": (namespace,) if namespace else None,
+        "control.address": control_bind_address,
         "metrics_bind_address": metrics_bind_address,
         "health_probe_bind_address": health_probe_bind_address,
         "leader_elect": leader_elect,
+        "log_level": log_level,
+        "log_format": log_format,
     }
     raise typer.Exit(
         launch(
             "operator",
             config_path=config,
             flags=flags,
-            log_level=log_level,
-            log_format=log_format,
         )
     )
 
@@ -114,7 +111,6 @@ def executor(
         str | None, typer.Option(help="Docker network of the performers.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
-    log_format: LogFormat = "json",
 ) -> None:
     """Run an executor: it accepts tasks and routes each to a healthy performer."""
     if action != "run":
@@ -131,8 +127,6 @@ def executor(
             "executor",
             config_path=config,
             flags=flags,
-            log_level="debug" if debug else "info",
-            log_format=log_format,
         )
     )
 

@@ -14,7 +14,7 @@ class Ports:
 
     executor_port: int = 9090
     control_port: int = 50051
-    api_port: int = 7443
+    api_port: int = 16443
     operator_metrics_port: int = 8081
     executor_metrics_port: int = 8082
 

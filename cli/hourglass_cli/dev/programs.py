@@ -49,7 +49,7 @@ def operator_flags(layout: Layout, ports: Ports) -> dict[str, Any]:
     return {
         "kubeconfig": str(layout.kubeconfig),
         "control.address": f"{HOST}:{ports.control_port}",
-        "admin.address": f"{HOST}:{ports.operator_metrics_port}",
+        "metrics_bind_address": f"{HOST}:{ports.operator_metrics_port}",
     }
 
 
