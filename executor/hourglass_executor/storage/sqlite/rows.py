@@ -1,0 +1,119 @@
+"""Records and rows, into each other: bytes and states are columns, the rest is JSON."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+from hourglass_common.domain.errors import Code
+from hourglass_services.executor.port import (
+    EnvironmentVariable,
+    KeyReference,
+    Submission,
+    TaskResult,
+)
+
+from hourglass_executor.deployers.deployment import (
+    Artifact,
+    Deployment,
+    DeploymentRecord,
+    DeploymentState,
+    Mode,
+)
+from hourglass_executor.tasks.lifecycle import TaskError, TaskRecord, TaskState
+
+Row = tuple[Any, ...]
+
+
+def task_to_row(task: TaskRecord) -> Row:
+    submission = asdict(task.submission)
+    payload = submission.pop("payload")
+    submission["signature"] = task.submission.signature.hex()
+    result = output = None
+    if task.result is not None:
+        fields = asdict(task.result)
+        output = fields.pop("output")
+        fields["result_signature"] = task.result.result_signature.hex()
+        fields["auth_signature"] = task.result.auth_signature.hex()
+        result = _dump(fields)
+    error = None
+    if task.error is not None:
+        error = _dump({**asdict(task.error), "code": task.error.code.value})
+    return (
+        task.task_id,
+        task.digest,
+        task.state.value,
+        _dump(submission),
+        payload,
+        result,
+        output,
+        error,
+        task.accepted_at.isoformat(),
+        task.finished_at.isoformat() if task.finished_at else None,
+    )
+
+
+def task_from_row(row: Row) -> TaskRecord:
+    task_id, digest, state, submission, payload, result, output, error, accepted, finished = row
+    fields = orjson.loads(submission)
+    fields["signature"] = bytes.fromhex(fields["signature"])
+    return TaskRecord(
+        task_id=task_id,
+        digest=digest,
+        submission=Submission(**fields, payload=payload),
+        state=TaskState(state),
+        accepted_at=datetime.fromisoformat(accepted),
+        result=_result(result, output) if result is not None else None,
+        error=_error(error) if error is not None else None,
+        finished_at=datetime.fromisoformat(finished) if finished else None,
+    )
+
+
+def _result(text: str, output: bytes) -> TaskResult:
+    fields = orjson.loads(text)
+    for name in ("result_signature", "auth_signature"):
+        fields[name] = bytes.fromhex(fields[name])
+    return TaskResult(**fields, output=output)
+
+
+def _error(text: str) -> TaskError:
+    fields = orjson.loads(text)
+    return TaskError(**{**fields, "code": Code(fields["code"])})
+
+
+def deployment_to_row(record: DeploymentRecord) -> Row:
+    deployment = asdict(record.deployment)
+    deployment["mode"] = record.deployment.mode.value
+    return (
+        record.deployment.performer_id,
+        record.deployment.avs,
+        record.state.value,
+        _dump(deployment),
+        record.handle,
+        record.created_at.isoformat(),
+    )
+
+
+def deployment_from_row(row: Row) -> DeploymentRecord:
+    _, _, state, text, handle, created_at = row
+    fields = orjson.loads(text)
+    fields["mode"] = Mode(fields["mode"])
+    fields["artifact"] = Artifact(**fields["artifact"])
+    fields["environment"] = tuple(_variable(one) for one in fields["environment"])
+    return DeploymentRecord(
+        deployment=Deployment(**fields),
+        state=DeploymentState(state),
+        created_at=datetime.fromisoformat(created_at),
+        handle=handle,
+    )
+
+
+def _variable(fields: dict[str, Any]) -> EnvironmentVariable:
+    for name in ("secret", "config_map"):
+        if fields[name] is not None:
+            fields[name] = KeyReference(**fields[name])
+    return EnvironmentVariable(**fields)
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()

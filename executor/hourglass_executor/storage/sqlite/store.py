@@ -1,0 +1,147 @@
+"""The durable store: SQLite in WAL mode, written by one thread with group commit."""
+
+import os
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from hourglass_executor.deployers.deployment import DeploymentRecord
+from hourglass_executor.storage.rules import dispatched, finished, not_found
+from hourglass_executor.tasks.lifecycle import TaskEnd, TaskRecord
+
+from .database import claim, open_database
+from .rows import deployment_from_row, deployment_to_row, task_from_row, task_to_row
+from .writer import Writer
+
+_TASK = (
+    "task_id, digest, state, submission, payload, result, output, error, accepted_at, finished_at"
+)
+_DEPLOYMENT = "performer_id, avs, state, deployment, handle, created_at"
+
+
+class SqliteStore:
+    """Implements ``Store`` in a directory that it holds alone; made by ``open``."""
+
+    def __init__(self, lock: int, writer: Writer) -> None:
+        self._lock = lock
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, directory: Path) -> Self:
+        """FAILED_PRECONDITION if another process holds ``directory`` or its schema is newer;
+        DATA_LOSS if the database is damaged."""
+        lock = claim(directory)
+        writer = Writer(lambda: open_database(directory))
+        try:
+            await writer.start()
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(lock, writer)
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed: fewer than writes where callers share one."""
+        return self._writer.commits
+
+    async def accept(self, task: TaskRecord) -> TaskRecord:
+        def work(connection: sqlite3.Connection) -> TaskRecord:
+            known = _read(connection, task.task_id)
+            if known is None:
+                _insert(connection, task)
+            return known or task
+
+        return await self._writer.run(work)
+
+    async def mark_dispatched(self, task_id: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            row = dispatched(_must_read(connection, task_id))
+            connection.execute(
+                "UPDATE tasks SET state = ? WHERE task_id = ?", (row.state.value, task_id)
+            )
+
+        await self._writer.run(work)
+
+    async def finish(self, task_id: str, end: TaskEnd, finished_at: datetime) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            _insert(connection, finished(_must_read(connection, task_id), end, finished_at))
+
+        await self._writer.run(work)
+
+    async def forget(self, task_id: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,))
+
+        await self._writer.run(work)
+
+    async def task(self, task_id: str) -> TaskRecord | None:
+        return await self._writer.run(lambda connection: _read(connection, task_id))
+
+    async def unfinished(self) -> tuple[TaskRecord, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[TaskRecord, ...]:
+            rows = connection.execute(
+                f"SELECT {_TASK} FROM tasks WHERE state IN ('accepted', 'dispatched') "  # noqa: S608
+                "ORDER BY accepted_at, rowid"
+            )
+            return tuple(map(task_from_row, rows))
+
+        return await self._writer.run(work)
+
+    async def put_deployment(self, record: DeploymentRecord, *, replaces: str = "") -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            if replaces:
+                connection.execute("DELETE FROM deployments WHERE performer_id = ?", (replaces,))
+            connection.execute(
+                f"INSERT INTO deployments ({_DEPLOYMENT}) VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608
+                "ON CONFLICT (performer_id) DO UPDATE SET avs = excluded.avs, "
+                "state = excluded.state, deployment = excluded.deployment, "
+                "handle = excluded.handle, created_at = excluded.created_at",
+                deployment_to_row(record),
+            )
+
+        await self._writer.run(work)
+
+    async def drop_deployment(self, performer_id: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM deployments WHERE performer_id = ?", (performer_id,))
+
+        await self._writer.run(work)
+
+    async def deployments(self) -> tuple[DeploymentRecord, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[DeploymentRecord, ...]:
+            rows = connection.execute(f"SELECT {_DEPLOYMENT} FROM deployments ORDER BY rowid")  # noqa: S608
+            return tuple(map(deployment_from_row, rows))
+
+        return await self._writer.run(work)
+
+    async def close(self) -> None:
+        if self._lock < 0:
+            return
+        try:
+            await self._writer.close()
+        finally:
+            lock, self._lock = self._lock, -1
+            os.close(lock)
+
+
+def _read(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
+    row = connection.execute(
+        f"SELECT {_TASK} FROM tasks WHERE task_id = ?",  # noqa: S608
+        (task_id,),
+    ).fetchone()
+    return None if row is None else task_from_row(row)
+
+
+def _must_read(connection: sqlite3.Connection, task_id: str) -> TaskRecord:
+    row = _read(connection, task_id)
+    if row is None:
+        raise not_found(task_id)
+    return row
+
+
+def _insert(connection: sqlite3.Connection, task: TaskRecord) -> None:
+    connection.execute(
+        f"INSERT OR REPLACE INTO tasks ({_TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        task_to_row(task),
+    )
