@@ -49,14 +49,21 @@ def success(kind: Kind, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def shown(kind: Kind, manifest: Manifest, form: Form, version: str, now: datetime) -> Any:
+def shown(
+    kind: Kind,
+    manifest: Manifest,
+    form: Form,
+    version: str,
+    now: datetime,
+    include: str = "Metadata",
+) -> Any:
     """Return one stored object in the form asked for."""
     manifest = outward(kind, manifest)
     match form:
         case "object":
             return manifest
         case "table":
-            return table(kind, [manifest], now=now, meta_version=version)
+            return table(kind, [manifest], now=now, meta_version=version, include=include)
         case "partial":
             return _partial(manifest, version)
 
@@ -69,11 +76,12 @@ def listed(
     *,
     now: datetime,
     meta: Manifest,
+    include: str = "Metadata",
 ) -> Any:
     """Return a collection of stored objects in the form asked for."""
     items = [outward(kind, manifest) for manifest in manifests]
     if form == "table":
-        return table(kind, items, now=now, meta_version=version, meta=meta)
+        return table(kind, items, now=now, meta_version=version, meta=meta, include=include)
     if form == "partial":
         return {
             "kind": "PartialObjectMetadataList",

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,10 +21,12 @@ from hourglass_devcluster.model.selectors import Predicate, field_predicate, lab
 from hourglass_devcluster.model.status import (
     ApiError,
     bad_request,
+    expired,
     invalid,
     method_not_allowed,
     required,
 )
+from hourglass_devcluster.model.store import HistoryCompacted
 
 from .answers import answer, listed, shown, success
 from .pod_logs import LogSource, serve_log
@@ -107,12 +110,24 @@ class Objects:
             text = f"Too large resource version: {wanted}, current: {store.version}"
             raise ApiError(504, "Timeout", text, {"retryAfterSeconds": 1})
         matches = _predicate(request, target)
-        found = self._registry.list(target.kind, target.namespace)
+        token = _decoded(request.query.get("continue", ""), store.version)
+        try:
+            found = store.objects_at(target.kind.stored_as, token.version, target.namespace)
+        except HistoryCompacted as exc:
+            raise expired(exc.version, exc.oldest) from exc
         if matches is not None:
             found = [each for each in found if matches(each)]
-        meta: dict[str, Any] = {"resourceVersion": str(store.version)}
-        found = _page(request, list(found), meta)
-        body = listed(target.kind, found, form, version, now=self._clock.wall(), meta=meta)
+        meta: dict[str, Any] = {"resourceVersion": str(token.version)}
+        found = _page(request, found, token, meta)
+        body = listed(
+            target.kind,
+            found,
+            form,
+            version,
+            now=self._clock.wall(),
+            meta=meta,
+            include=request.query.get("includeObject", "Metadata"),
+        )
         return answer(body)
 
     async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
@@ -131,6 +146,7 @@ class Objects:
             timeout_seconds=float(timeout) if timeout else _LONGEST_WATCH_SECONDS,
             form=form,
             form_version=version,
+            include=request.query.get("includeObject", "Metadata"),
         )
         return await stream(request, watch, self._registry.store, self._bell, self._clock)
 
@@ -227,17 +243,9 @@ class Objects:
         warnings: list[str] | None = None,
     ) -> web.Response:
         form, version = form_of(request)
-        if manifest["apiVersion"] == kind.api_version:
-            body = shown_as_is(kind, manifest, form, version, self._clock)
-        else:
-            body = shown(kind, manifest, form, version, self._clock.wall())
+        include = request.query.get("includeObject", "Metadata")
+        body = shown(kind, manifest, form, version, self._clock.wall(), include)
         return answer(body, status, warnings or ())
-
-
-def shown_as_is(kind: Kind, manifest: Manifest, form: Any, version: str, clock: Clock) -> Any:
-    if form == "object":
-        return manifest
-    return shown(kind, manifest, form, version, clock.wall())
 
 
 def _verb(request: web.Request, target: Target) -> str:
@@ -276,32 +284,39 @@ def _predicate(request: web.Request, target: Target) -> Predicate | None:
     return matches
 
 
-def _page(request: web.Request, found: list[Manifest], meta: dict[str, Any]) -> list[Manifest]:
-    """Cut ``found`` down to the page asked for; ``meta`` gets the token of the next one.
+@dataclass(frozen=True, slots=True)
+class _Continue:
+    """Where a page begins: after ``last``, among the objects as they were at ``version``."""
 
-    Every page carries the version of the first: a watch from there misses nothing.
-    """
-    if token := request.query.get("continue"):
-        version, namespace, name = _decoded(token)
-        meta["resourceVersion"] = version
-        found = [each for each in found if _key(each) > (namespace, name)]
+    version: int
+    last: tuple[str, str] = ("", "")
+
+
+def _page(
+    request: web.Request, found: list[Manifest], token: _Continue, meta: dict[str, Any]
+) -> list[Manifest]:
+    """Cut ``found`` down to the page asked for; ``meta`` gets the token of the next one."""
+    found = [each for each in found if _key(each) > token.last]
     limit = number(request, "limit")
     if limit and len(found) > limit:
         rest = len(found) - limit
         found = found[:limit]
-        last = [meta["resourceVersion"], *_key(found[-1])]
-        meta["continue"] = base64.urlsafe_b64encode(orjson.dumps(last)).decode()
+        content = orjson.dumps([token.version, *_key(found[-1])])
+        meta["continue"] = base64.urlsafe_b64encode(content).decode()
         if not request.query.get("labelSelector") and not request.query.get("fieldSelector"):
             meta["remainingItemCount"] = rest
     return found
 
 
-def _decoded(token: str) -> tuple[str, str, str]:
+def _decoded(text: str, version: int) -> _Continue:
+    """Return what a continue token says; with none, the first page at ``version``."""
+    if not text:
+        return _Continue(version)
     try:
-        version, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
+        version, namespace, name = orjson.loads(base64.urlsafe_b64decode(text))
+        return _Continue(int(version), (str(namespace), str(name)))
     except (ValueError, TypeError):
-        raise bad_request("continue key is not valid") from None
-    return version, namespace, name
+        raise bad_request("invalid continue token: continue key is not valid") from None
 
 
 def _key(manifest: Manifest) -> tuple[str, str]:

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS objects (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER);
 """
+_FIRST_VERSION = 100  # low ones belong to nobody: to resume from "1" is a mistake, and is told
 # With synchronous=NORMAL the last commits may be missing after a power cut. Versions after a
 # start begin this far ahead, so that none that was given out is ever given out again.
 _SKIPPED_AT_START = 10_000
@@ -37,7 +38,7 @@ class Database:
         """Return the store as the last run left it."""
         row = self._connection.execute("SELECT version FROM versions").fetchone()
         if row is None:
-            return Store()
+            return Store(version=_FIRST_VERSION)
         store = Store(version=row[0] + _SKIPPED_AT_START, remembered_since=row[0])
         for storage, body in self._connection.execute("SELECT storage, body FROM objects"):
             store.load(storage, orjson.loads(body))

@@ -62,6 +62,7 @@ class Watch:
     timeout_seconds: float
     form: Form
     form_version: str
+    include: str = "Metadata"
 
     def event(self, change: Change) -> tuple[str, Manifest] | None:
         """Return the event that this watcher sees of ``change``, None if it sees nothing."""
@@ -157,7 +158,10 @@ def _lines(watch: Watch, changes: Iterable[Change], clock: Clock) -> bytes:
 def _encoded(watch: Watch, events: Iterable[tuple[str, Manifest]], clock: Clock) -> bytes:
     now = clock.wall()
     return b"".join(
-        _line(kind, shown(watch.kind, manifest, watch.form, watch.form_version, now))
+        _line(
+            kind,
+            shown(watch.kind, manifest, watch.form, watch.form_version, now, watch.include),
+        )
         for kind, manifest in events
     )
 

@@ -55,10 +55,9 @@ def applied(
     us = (manager, "Apply", subresource)
     before = next((each.fields for each in owners if each.identity == us), frozenset())
     others = [each for each in owners if each.identity != us]
-    others = _contested(schemas, schema, others, live, config, wanted, force=force)
-
-    kept = {path for each in others for path in each.fields}
     merged: dict[str, Any] = _merged(schemas, schema, live, _only(kind, config, subresource))
+    others = _contested(schemas, schema, others, live, merged, wanted, force=force)
+    kept = {path for each in others for path in each.fields}
     removed: set[Path] = set()
     for path in sorted(before - wanted, key=len):  # an item before its fields
         is_gone = any(path[:depth] in removed for depth in range(1, len(path)))
@@ -178,13 +177,13 @@ def _contested(
     schema: Schema,
     others: list[Owner],
     live: Manifest,
-    config: Manifest,
+    merged: Manifest,
     wanted: FieldSet,
     *,
     force: bool,
 ) -> list[Owner]:
     """Return the other owners, without what ``force`` takes from them; 409 without force."""
-    differing = {path for path in wanted if not same_at(schemas, schema, live, config, path)}
+    differing = {path for path in wanted if not same_at(schemas, schema, live, merged, path)}
     taken = {each.identity: each.fields & differing for each in others}
     # Within a field that one side owns as a whole, the other owns nothing.
     for each in others:
@@ -192,7 +191,7 @@ def _contested(
             path
             for path in each.fields - wanted
             if any(_is_within(path, mine) or _is_within(mine, path) for mine in differing)
-            and not _is_container(schemas, schema, config, path)
+            and not _is_container(schemas, schema, merged, path)
         }
     conflicts = [(each, sorted(taken[each.identity])) for each in others if taken[each.identity]]
     if conflicts and not force:
@@ -200,11 +199,11 @@ def _contested(
     return [replace(each, fields=each.fields - taken[each.identity]) for each in others]
 
 
-def _is_container(schemas: Schemas, schema: Schema, config: Manifest, path: Path) -> bool:
-    """Whether ``path`` only says that something is there, around what the config says."""
+def _is_container(schemas: Schemas, schema: Schema, merged: Manifest, path: Path) -> bool:
+    """Whether ``path`` only says that something is there, around what was applied."""
     if path[-1].startswith(("k:", "v:")):
         return True
-    found = value_at(schemas, schema, config, path)
+    found = value_at(schemas, schema, merged, path)
     return isinstance(found, Mapping | list) and bool(found)
 
 

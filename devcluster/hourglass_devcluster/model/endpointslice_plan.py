@@ -1,74 +1,120 @@
-"""The EndpointSlices of a Service, from its pods: one for each distinct set of ports. Pure."""
+"""The EndpointSlices of a Service: one for each set of ports that its pods listen on. Pure.
 
-from collections.abc import Mapping, Sequence
+On a cluster all pods of a Service share a port, as each has an address of its own. Here all share
+the loopback address and each has a port, so that a slice holds one pod as a rule.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .replicaset_plan import is_ready
+from .pod_spec import PORT_ANNOTATION, real_port
 
 Manifest = Mapping[str, Any]
+Ports = tuple[tuple[str, str, int], ...]
+"""(name, protocol, number) of each port."""
 
-PORT_ANNOTATION = "devcluster.hourglass.eigenlayer.io/port"
-"""The loopback port that the node agent gave to the pod's first container port."""
-MANAGER = "endpointslice-controller.devcluster.hourglass.eigenlayer.io"
 SERVICE_LABEL = "kubernetes.io/service-name"
-MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
-
-Ports = tuple[tuple[str, int, str], ...]
-
-
-def plan_slices(service: Manifest, pods: Sequence[Manifest]) -> dict[str, dict[str, Any]]:
-    """Return the wanted slices by name; ``pods`` are those of the Service's namespace."""
-    selector = service["spec"].get("selector") or {}
-    if not selector:
-        return {}
-    grouped: dict[Ports, list[Manifest]] = {}
-    for pod in sorted(pods, key=lambda p: str(p["metadata"]["name"])):
-        if _selected(pod, selector) and (pod.get("status") or {}).get("podIP"):
-            ports = _ports(service, pod)
-            if ports:
-                grouped.setdefault(ports, []).append(pod)
-    found = {}
-    for ports, members in sorted(grouped.items()):
-        slice_ = _slice(service, ports, members)
-        found[slice_["metadata"]["name"]] = slice_
-    return found
+MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
+MANAGER = "devcluster.hourglass.eigenlayer.io"
+_LABELS_NOT_COPIED = (SERVICE_LABEL, MANAGED_BY_LABEL)
 
 
-def _selected(pod: Manifest, selector: Mapping[str, str]) -> bool:
-    labels = pod["metadata"].get("labels") or {}
-    phase = (pod.get("status") or {}).get("phase")
-    return phase not in ("Succeeded", "Failed") and all(
-        labels.get(key) == value for key, value in selector.items()
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``replaces`` carry the resourceVersion that they were planned from."""
+
+    creates: tuple[Mapping[str, Any], ...] = ()
+    replaces: tuple[Mapping[str, Any], ...] = ()
+    deletes: tuple[Manifest, ...] = ()
+
+
+def plan(service: Manifest, pods: Iterable[Manifest], slices: Iterable[Manifest]) -> Plan:
+    """Return the writes that make ``slices`` those of ``service``.
+
+    ``pods`` and ``slices`` are those of its namespace; slices of others are left alone.
+    """
+    mine = {piece["metadata"]["name"]: piece for piece in slices if is_of(service, piece)}
+    if service["metadata"].get("deletionTimestamp"):
+        return Plan()
+    wanted = {each["metadata"]["name"]: each for each in wanted_slices(service, pods)}
+    creates = tuple(each for name, each in wanted.items() if name not in mine)
+    replaces = tuple(
+        _over(mine[name], each)
+        for name, each in wanted.items()
+        if name in mine and not _is_same(mine[name], each)
+    )
+    deletes = tuple(piece for name, piece in mine.items() if name not in wanted)
+    return Plan(creates, replaces, deletes)
+
+
+def is_of(service: Manifest, piece: Manifest) -> bool:
+    """Whether this controller made ``piece`` for ``service``."""
+    labels = piece["metadata"].get("labels") or {}
+    return (
+        labels.get(MANAGED_BY_LABEL) == MANAGER
+        and labels.get(SERVICE_LABEL) == service["metadata"]["name"]
     )
 
 
-def _ports(service: Manifest, pod: Manifest) -> Ports:
-    """Return (name, port, protocol) for each of the Service's ports that the pod has."""
-    declared = [port for c in pod["spec"]["containers"] for port in c.get("ports") or ()]
-    first = declared[0]["containerPort"] if declared else None
-    given = (pod["metadata"].get("annotations") or {}).get(PORT_ANNOTATION, "")
-    found: list[tuple[str, int, str]] = []
-    for port in service["spec"].get("ports") or ():
-        target = port.get("targetPort", port["port"])
-        number = next((d["containerPort"] for d in declared if d.get("name") == target), target)
-        if not isinstance(number, int):
+def selects(service: Manifest, pod: Manifest) -> bool:
+    """Whether the pod is one of the Service's; a Service without a selector has none."""
+    selector = (service.get("spec") or {}).get("selector") or {}
+    labels = pod["metadata"].get("labels") or {}
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def wanted_slices(service: Manifest, pods: Iterable[Manifest]) -> tuple[dict[str, Any], ...]:
+    """Return the slices that should be, in the order of their names."""
+    by_ports: dict[tuple[Ports, str], list[Manifest]] = {}
+    for pod in pods:
+        status = pod.get("status") or {}
+        if not selects(service, pod) or status.get("phase") in ("Succeeded", "Failed"):
             continue
-        if given.isdecimal() and number == first:
-            number = int(given)
-        found.append((port.get("name", ""), number, port.get("protocol", "TCP")))
+        ports = _ports(service, pod)
+        address = str(status.get("podIP") or "")
+        if ports and address:
+            family = "IPv6" if ":" in address else "IPv4"
+            by_ports.setdefault((ports, family), []).append(pod)
+    found = [_slice(service, *key, members) for key, members in by_ports.items()]
+    return tuple(sorted(found, key=lambda each: str(each["metadata"]["name"])))
+
+
+def _ports(service: Manifest, pod: Manifest) -> Ports:
+    """Return where the Service's ports are on this pod; none before the node has given it one."""
+    given = str((pod["metadata"].get("annotations") or {}).get(PORT_ANNOTATION, ""))
+    if not given.isdecimal():
+        return ()
+    container = ((pod.get("spec") or {}).get("containers") or ({},))[0]
+    found: list[tuple[str, str, int]] = []
+    for port in (service.get("spec") or {}).get("ports") or ():
+        target = port.get("targetPort") or port["port"]
+        number = real_port(container, target, int(given))
+        if number is not None:
+            found.append((port.get("name") or "", port.get("protocol") or "TCP", number))
     return tuple(found)
 
 
-def _slice(service: Manifest, ports: Ports, pods: Sequence[Manifest]) -> dict[str, Any]:
+def _slice(
+    service: Manifest, ports: Ports, family: str, members: Sequence[Manifest]
+) -> dict[str, Any]:
     meta = service["metadata"]
-    suffix = "-".join(str(number) for _, number, _ in ports)
+    labels = {
+        key: value
+        for key, value in (meta.get("labels") or {}).items()
+        if key not in _LABELS_NOT_COPIED
+    }
+    ending = "-".join(str(number) for _, _, number in ports)
+    if family != "IPv4":
+        ending += f"-{family.lower()}"
+    anyway = bool((service.get("spec") or {}).get("publishNotReadyAddresses"))
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": f"{meta['name']}-{suffix}",
+            "name": f"{meta['name']}-{ending}",
             "namespace": meta["namespace"],
-            "labels": {SERVICE_LABEL: meta["name"], MANAGED_BY: MANAGER},
+            "labels": {**labels, SERVICE_LABEL: meta["name"], MANAGED_BY_LABEL: MANAGER},
             "ownerReferences": [
                 {
                     "apiVersion": "v1",
@@ -80,26 +126,31 @@ def _slice(service: Manifest, ports: Ports, pods: Sequence[Manifest]) -> dict[st
                 }
             ],
         },
-        "addressType": "IPv4",
-        "endpoints": [_endpoint(pod) for pod in pods],
+        "addressType": family,
+        "endpoints": [
+            _endpoint(pod, anyway) for pod in sorted(members, key=lambda p: p["metadata"]["name"])
+        ],
         "ports": [
-            {"name": name, "port": number, "protocol": protocol} for name, number, protocol in ports
+            {"name": name, "protocol": protocol, "port": number} for name, protocol, number in ports
         ],
     }
 
 
-def _endpoint(pod: Manifest) -> dict[str, Any]:
-    meta = pod["metadata"]
-    serving = is_ready(pod)
-    terminating = "deletionTimestamp" in meta
+def _endpoint(pod: Manifest, anyway: bool) -> dict[str, Any]:
+    meta, status = pod["metadata"], pod.get("status") or {}
+    serving = any(
+        each.get("type") == "Ready" and each.get("status") == "True"
+        for each in status.get("conditions") or ()
+    )
+    leaves = bool(meta.get("deletionTimestamp"))
     return {
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [status["podIP"]],
         "conditions": {
-            "ready": serving and not terminating,
+            "ready": anyway or (serving and not leaves),
             "serving": serving,
-            "terminating": terminating,
+            "terminating": leaves,
         },
-        "nodeName": pod["spec"].get("nodeName", ""),
+        "nodeName": (pod.get("spec") or {}).get("nodeName", ""),
         "targetRef": {
             "kind": "Pod",
             "name": meta["name"],
@@ -107,3 +158,19 @@ def _endpoint(pod: Manifest) -> dict[str, Any]:
             "uid": meta["uid"],
         },
     }
+
+
+def _is_same(now: Manifest, wanted: Manifest) -> bool:
+    """Whether the slice needs no write; what others added to its metadata does not count."""
+    labels = now["metadata"].get("labels") or {}
+    return (
+        now.get("endpoints") == wanted["endpoints"]
+        and now.get("ports") == wanted["ports"]
+        and wanted["metadata"]["labels"].items() <= labels.items()
+        and now["metadata"].get("ownerReferences") == wanted["metadata"]["ownerReferences"]
+    )
+
+
+def _over(now: Manifest, wanted: Manifest) -> dict[str, Any]:
+    version = now["metadata"].get("resourceVersion", "")
+    return {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": version}}

@@ -110,7 +110,9 @@ def place(kind: Kind, meta: dict[str, Any], namespace: str) -> None:
     meta["namespace"] = namespace
 
 
-def keep_identity(kind: Kind, old: Manifest, new: dict[str, Any]) -> None:
+def keep_identity(
+    kind: Kind, old: Manifest, new: dict[str, Any], *, is_patch: bool = False
+) -> None:
     """Carry over into ``new`` what a write may not change; ApiError if it tries to."""
     was, meta = old["metadata"], new["metadata"]
     if meta.setdefault("name", was["name"]) != was["name"]:
@@ -119,6 +121,9 @@ def keep_identity(kind: Kind, old: Manifest, new: dict[str, Any]) -> None:
             f"({was['name']})"
         )
     place(kind, meta, was.get("namespace") or "")
+    if is_patch and meta.get("uid", was["uid"]) != was["uid"]:
+        said = wrong("metadata.uid", f'"{meta["uid"]}"', "field is immutable")
+        raise invalid_object(kind, old, [said])
     check_preconditions(kind, old, meta.get("uid"), None)
     version = meta.get("resourceVersion")
     if version and version != was["resourceVersion"]:

@@ -135,7 +135,8 @@ class Registry:
             return scale_of(
                 kind, self._update(kind, shown, with_scale(kind, shown, new), write, "scale")
             ), False
-        return self._update(kind, shown, meta.typed(kind, new), write, subresource), False
+        typed = meta.typed(kind, new)
+        return self._update(kind, shown, typed, write, subresource, is_patch=True), False
 
     def delete(
         self, kind: Kind, namespace: str, name: str, options: deletion.Options, write: Write
@@ -167,6 +168,8 @@ class Registry:
         write: Write,
         subresource: str,
     ) -> tuple[Manifest, bool]:
+        if not isinstance(patch, Mapping) or not (patch.get("apiVersion") and patch.get("kind")):
+            raise bad_request("an applied configuration must have apiVersion and kind")
         config = meta.typed(kind, patch)
         if config["metadata"].setdefault("name", name) != name:
             raise bad_request(
@@ -240,8 +243,9 @@ class Registry:
         subresource: str,
         *,
         is_apply: bool = False,
+        is_patch: bool = False,
     ) -> Manifest:
-        meta.keep_identity(kind, shown, new)
+        meta.keep_identity(kind, shown, new, is_patch=is_patch)
         new = _confined(kind, shown, new, subresource)
         new = self._admit(kind, new, shown, write)
         meta.validate_change(kind, shown, new)

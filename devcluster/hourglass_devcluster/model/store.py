@@ -99,6 +99,16 @@ class Store:
         log = self._log.get(storage, [])
         return log[bisect_right(log, version, key=lambda change: change.version) :]
 
+    def objects_at(self, storage: str, version: int, namespace: str = "") -> list[Manifest]:
+        """Return the objects as they were at ``version``. HistoryCompacted if it is too old."""
+        held = dict(self._objects.get(storage, {}))
+        for change in reversed(self.since(storage, version)):
+            if change.old is None:
+                held.pop(change.key, None)
+            else:
+                held[change.key] = change.old
+        return [held[key] for key in sorted(held) if not namespace or key[0] == namespace]
+
     def find(self, uid: str) -> Manifest | None:
         """Return the living object with this uid."""
         ref = self._by_uid.get(uid)

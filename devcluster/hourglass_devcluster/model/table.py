@@ -21,8 +21,12 @@ def table(
     now: datetime,
     meta_version: str = "v1",
     meta: Manifest | None = None,
+    include: str = "Metadata",
 ) -> dict[str, Any]:
-    """Return the Table of ``items``; each row carries its object's metadata."""
+    """Return the Table of ``items``.
+
+    Each row carries its object's metadata, the whole ``Object`` or ``None`` of it: ``include``.
+    """
     columns = (_NAME, *kind.columns) if kind.custom is not None else _builtin(kind)
     if meta is None:
         place = items[0]["metadata"] if items else {}
@@ -41,26 +45,35 @@ def table(
             }
             for column in columns
         ],
-        "rows": [_row(kind, columns, item, now, meta_version) for item in items],
+        "rows": [
+            {
+                "cells": _cells(kind, columns, item, now),
+                **_carried(item, meta_version, include),
+            }
+            for item in items
+        ],
     }
 
 
-def _row(
-    kind: Kind, columns: Sequence[Column], item: Manifest, now: datetime, meta_version: str
-) -> dict[str, Any]:
-    if kind.custom is not None:
-        cells = [item["metadata"]["name"]]
-        cells += [_cell(column, item, now) for column in columns[1:]]
-    else:
-        cells = builtin_columns.cells(kind, item, now)
-    return {
-        "cells": cells,
-        "object": {
-            "kind": "PartialObjectMetadata",
-            "apiVersion": f"meta.k8s.io/{meta_version}",
-            "metadata": item["metadata"],
-        },
-    }
+def _cells(kind: Kind, columns: Sequence[Column], item: Manifest, now: datetime) -> list[Any]:
+    if kind.custom is None:
+        return builtin_columns.cells(kind, item, now)
+    return [item["metadata"]["name"], *(_cell(column, item, now) for column in columns[1:])]
+
+
+def _carried(item: Manifest, meta_version: str, include: str) -> dict[str, Any]:
+    match include:
+        case "None":
+            return {}
+        case "Object":
+            return {"object": item}
+        case _:
+            partial = {
+                "kind": "PartialObjectMetadata",
+                "apiVersion": f"meta.k8s.io/{meta_version}",
+                "metadata": item["metadata"],
+            }
+            return {"object": partial}
 
 
 def _cell(column: Column, item: Manifest, now: datetime) -> Any:
