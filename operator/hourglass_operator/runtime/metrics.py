@@ -1,5 +1,7 @@
 """Metrics: controller-runtime's names for queue and reconcile, so that dashboards fit, and ours."""
 
+from contextlib import suppress
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -38,5 +40,5 @@ for _result in ("success", "error", "requeue", "terminal"):
 def forget_performer(namespace: str, name: str) -> None:
     """Remove the series of a performer that is gone."""
     for gauge in (PERFORMER_READY, PERFORMER_INSTANCES):
-        if (namespace, name) in gauge._metrics:
+        with suppress(KeyError):
             gauge.remove(namespace, name)

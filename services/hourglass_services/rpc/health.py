@@ -18,7 +18,7 @@ class HealthService:
     """Serves the statuses that ``set`` gave; "" is the server as a whole. All start NOT_SERVING."""
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._statuses: dict[str, int] = dict.fromkeys(("", *services), NOT_SERVING)
+        self._statuses: dict[str, Any] = dict.fromkeys(("", *services), NOT_SERVING)
         self._changed = asyncio.Event()
 
     def set(self, serving: bool, service: str | None = None) -> None:
@@ -42,10 +42,12 @@ class HealthService:
             name: health_pb2.HealthCheckResponse(status=status)
             for name, status in self._statuses.items()
         }
-        return health_pb2.HealthListResponse(statuses=statuses)
+        return health_pb2.HealthListResponse(  # pyright: ignore[reportAttributeAccessIssue]
+            statuses=statuses
+        )
 
     async def Watch(self, request: Any, context: Context) -> AsyncIterator[Any]:
-        last: int | None = None
+        last: Any = None
         while True:
             changed = self._changed
             status = self._statuses.get(request.service, SERVICE_UNKNOWN)
