@@ -21,6 +21,7 @@ class CuttingProxy:
     cut_after: tuple[Direction, int] | None = None
     armed: bool = False
     cuts: int = 0
+    connections: int = 0
     _open: list[asyncio.StreamWriter] = field(default_factory=list[asyncio.StreamWriter])
 
     def arm(self, direction: Direction | None = None, size: int = 0) -> None:
@@ -44,11 +45,13 @@ class CuttingProxy:
     ) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         self._open += [client_writer, server_writer]
+        self.connections += 1
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._copy("up", client_reader, server_writer))
                 group.create_task(self._copy("down", server_reader, client_writer))
         finally:
+            self.connections -= 1
             for writer in (client_writer, server_writer):
                 writer.transport.abort()
 

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from random import Random
+from threading import Event as BlockingEvent
 from time import monotonic
 
 import grpc
 import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import HealthServicer
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
@@ -290,7 +294,9 @@ async def test_without_watch_checks_find_both_health_and_its_loss() -> None:
 
 async def test_without_health_service_it_is_used_and_that_is_visible() -> None:
     performer = Performer(health=None)
-    async with running(performer), dispatching(performer.endpoint()) as dispatcher:
+    async with running(performer), Dispatcher(clock=CLOCK, rng=Random(1)) as dispatcher:
+        dispatcher.set_endpoints(AVS, "performer", [performer.endpoint()])
+        assert await dispatcher.wait_usable("performer", 2), "without waiting for a period"
         assert view(dispatcher).health_source.value == "none"
         assert await run(dispatcher) == Completed(b"x", "a")
 
@@ -361,6 +367,53 @@ async def test_an_idempotent_task_is_sent_elsewhere_after_a_crash() -> None:
         second.handler = Performer().handler
         await first.crash()
         assert await execution == Completed(b"x", second.name)
+
+
+async def test_a_repeat_that_finds_no_performer_does_not_hide_the_unknown_outcome() -> None:
+    performer = Performer(handler=never)
+    async with (
+        running(performer),
+        dispatching(performer.endpoint()) as dispatcher,
+        asyncio.TaskGroup() as group,
+    ):
+        execution = group.create_task(run(dispatcher, idempotent=True, seconds=1))
+        await performer.began.wait()
+        await performer.crash()
+        assert isinstance(await execution, OutcomeUnknown)
+
+
+async def test_a_cancelled_task_leaves_its_place_in_the_queue() -> None:
+    policy = DispatchPolicy(router=RouterPolicy(queue=1))
+    async with (
+        dispatching(policy=policy, usable=False) as dispatcher,
+        asyncio.TaskGroup() as group,
+    ):
+        first = group.create_task(run(dispatcher, 1))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        outcome = await run(dispatcher, 2, seconds=0.1)
+        assert the_error(outcome)[0] is Code.DEADLINE_EXCEEDED, "it had room to wait"
+
+
+async def test_a_connection_that_broke_a_moment_ago_gets_no_task() -> None:
+    performer = Performer()
+    with ThreadPoolExecutor(4) as threads:
+        server = grpc.server(threads)
+        health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(), server)
+        performer.port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        async with dispatching(performer.endpoint()) as dispatcher:
+            # The loop does not run meanwhile: only the channel itself knows.
+            server.stop(None).wait()
+            BlockingEvent().wait(0.1)
+            assert view(dispatcher).skipped is None
+            async with asyncio.TaskGroup() as group:
+                execution = group.create_task(run(dispatcher))
+                await asyncio.sleep(0)
+                assert view(dispatcher).skipped is SkipReason.NOT_CONNECTED
+                async with running(performer):
+                    assert await execution == Completed(b"x", "a")
 
 
 async def test_repeats_stay_within_the_budget() -> None:
