@@ -26,7 +26,8 @@ specs = st.fixed_dictionaries(
 
 
 def apply(registry: Registry, manager: str, spec: dict[str, Any]) -> dict[str, Any]:
-    body = {"metadata": {"name": "w"}, "spec": spec}
+    typed = {"apiVersion": "example.org/v1", "kind": "Widget"}
+    body = {**typed, "metadata": {"name": "w"}, "spec": spec}
     options = write(manager, force=True)
     new, _ = registry.patch(WIDGETS, "default", "w", "apply", body, options)
     return dict(new)

@@ -186,7 +186,8 @@ class Registry:
             self._check_namespace(kind, namespace, name)
             return self._apply_new(kind, config, write), True
         shown = events.outward(kind, old)
-        meta.check_preconditions(kind, old, config["metadata"].get("uid"), None)
+        if subresource != "status" or kind.custom is None:
+            meta.check_preconditions(kind, old, config["metadata"].get("uid"), None)
         wanted = config["metadata"].get("resourceVersion")
         if wanted and wanted != old["metadata"]["resourceVersion"]:
             raise conflict(kind.group, kind.plural, name)
@@ -245,6 +246,8 @@ class Registry:
         is_apply: bool = False,
         is_patch: bool = False,
     ) -> Manifest:
+        if subresource == "status" and kind.custom is not None and (is_patch or is_apply):
+            new["metadata"].pop("uid", None)  # of such a patch only the version is a condition
         meta.keep_identity(kind, shown, new, is_patch=is_patch)
         new = _confined(kind, shown, new, subresource)
         new = self._admit(kind, new, shown, write)

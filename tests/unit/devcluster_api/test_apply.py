@@ -14,7 +14,11 @@ from tests.support.dev_registry import WIDGETS, make_registry, pod, widget, writ
 def apply(
     registry: Registry, manager: str, *, force: bool = False, subresource: str = "", **spec: Any
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"metadata": {"name": "w"}}
+    body: dict[str, Any] = {
+        "apiVersion": "example.org/v1",
+        "kind": "Widget",
+        "metadata": {"name": "w"},
+    }
     body["status" if subresource else "spec"] = spec
     new, _ = registry.patch(
         WIDGETS, "default", "w", "apply", body, write(manager, force=force), subresource
@@ -144,7 +148,12 @@ def test_a_field_that_is_not_in_the_schema_is_refused() -> None:
 def test_a_stale_version_in_the_configuration_is_a_conflict() -> None:
     registry = make_registry()
     apply(registry, "one", image="a")
-    body = {"metadata": {"name": "w", "resourceVersion": "1"}, "spec": {"image": "b"}}
+    body = {
+        "apiVersion": "example.org/v1",
+        "kind": "Widget",
+        "metadata": {"name": "w", "resourceVersion": "1"},
+        "spec": {"image": "b"},
+    }
     with pytest.raises(ApiError, match="has been modified"):
         registry.patch(WIDGETS, "default", "w", "apply", body, write("one", force=True))
 
@@ -154,7 +163,8 @@ def test_containers_and_ports_merge_by_their_keys() -> None:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": pod()["spec"]}
     template["spec"]["containers"][0]["ports"] = [{"containerPort": 1}]
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
-    body = {"metadata": {"name": "r"}, "spec": spec}
+    typed = {"apiVersion": "apps/v1", "kind": "ReplicaSet"}
+    body = {**typed, "metadata": {"name": "r"}, "spec": spec}
     made, is_new = registry.patch(REPLICA_SETS, "default", "r", "apply", body, write("one"))
     assert is_new
     paths = owned(made, "one")
@@ -169,7 +179,9 @@ def test_containers_and_ports_merge_by_their_keys() -> None:
 
 def test_a_service_selector_is_one_field() -> None:
     registry = make_registry()
-    body = {
+    body: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
         "metadata": {"name": "s"},
         "spec": {"selector": {"a": "1"}, "ports": [{"port": 80, "name": "grpc"}]},
     }
