@@ -291,7 +291,7 @@ class Dispatcher:
                 match effect:
                     case Send() | Reject():
                         if effect.ticket == arrived:
-                            self._waiting.pop(arrived, None)
+                            self._waiting.pop(effect.ticket, None)
                             answer = effect
                         elif not self._answer(effect) and isinstance(effect, Send):
                             events.append(CallNotMade(effect.permit))

@@ -1,6 +1,7 @@
 """grpc.health.v1 from the executor's side: Check once, Watch for as long as it lasts."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -10,7 +11,7 @@ from hourglass_common.domain.health import HealthAnswer
 
 async def check(channel: grpc.aio.Channel, service: str, *, timeout_seconds: float) -> HealthAnswer:
     """Ask once; NONE when there is no answer within ``timeout_seconds``."""
-    stub = health_pb2_grpc.HealthStub(channel)
+    stub: Any = health_pb2_grpc.HealthStub(channel)
     try:
         response = await stub.Check(
             health_pb2.HealthCheckRequest(service=service), timeout=timeout_seconds
@@ -26,7 +27,7 @@ async def watch(channel: grpc.aio.Channel, service: str) -> AsyncGenerator[Healt
     The last one yielded is UNIMPLEMENTED, SERVICE_UNKNOWN by error, or NONE for a stream that
     broke; a stream that the server ends well ends with NONE too.
     """
-    stub = health_pb2_grpc.HealthStub(channel)
+    stub: Any = health_pb2_grpc.HealthStub(channel)
     stream = stub.Watch(health_pb2.HealthCheckRequest(service=service))
     try:
         async for response in stream:
