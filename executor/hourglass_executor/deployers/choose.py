@@ -1,0 +1,102 @@
+"""Which mode a deployment by RPC uses, and the deployments that the configuration asks for. Pure
+but for the ids, which are given in."""
+
+from collections.abc import Callable, Mapping
+
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_services.executor.port import EnvironmentVariable, KeyReference
+
+from hourglass_executor.settings import DOCKER_NOT_HERE, AvsPerformer, Env, ExecutorSettings, KeyRef
+
+from .deployment import Artifact, Deployment, Mode
+
+
+def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
+    """Return the mode of the AVS's configured performer, else that of all configured ones, else
+    the only one that the configuration makes possible.
+
+    FAILED_PRECONDITION where that is none, or more than one.
+    """
+    modes = {one.avs_address: Mode(one.deployment_mode) for one in settings.avs_performers}
+    if avs in modes:
+        return modes[avs]
+    possible = set(modes.values()) or {
+        *({Mode.KUBERNETES} if settings.kubernetes is not None else ()),
+        *({Mode.PROCESS} if settings.processes.allow else ()),
+    }
+    if len(possible) == 1:
+        return possible.pop()
+    if possible:
+        raise HourglassError(
+            Code.FAILED_PRECONDITION,
+            f"several deployment modes are configured, and none for AVS {avs}",
+            reason="DEPLOYMENT_MODE",
+            hint="name the AVS in avsPerformers with its deploymentMode",
+        )
+    raise HourglassError(
+        Code.FAILED_PRECONDITION, DOCKER_NOT_HERE, reason="DEPLOYMENT_MODE_NOT_AVAILABLE"
+    )
+
+
+def configured(settings: ExecutorSettings, new_id: Callable[[str], str]) -> tuple[Deployment, ...]:
+    """Return the deployments of ``avsPerformers``; ``new_id`` makes a performer id for an AVS."""
+    return tuple(_deployment(one, new_id(one.avs_address)) for one in settings.avs_performers)
+
+
+def _deployment(performer: AvsPerformer, performer_id: str) -> Deployment:
+    return Deployment(
+        performer_id=performer_id,
+        avs=performer.avs_address,
+        artifact=Artifact(
+            registry=performer.image.repository,
+            digest=performer.image.digest,
+            tag=performer.image.tag,
+        ),
+        mode=Mode(performer.deployment_mode),
+        environment=tuple(_variable(env) for env in performer.envs),
+        service_account=performer.kubernetes.service_account_name,
+        endpoint_override=performer.kubernetes.endpoint_override,
+        replicas=performer.replicas,
+        configured=True,
+    )
+
+
+def _variable(env: Env) -> EnvironmentVariable:
+    kept = env.kubernetes_env.value_from if env.kubernetes_env else None
+    return EnvironmentVariable(
+        name=env.name,
+        value=env.value,
+        value_from_env=env.value_from_env,
+        secret=_key(kept.secret_key_ref) if kept else None,
+        config_map=_key(kept.config_map_key_ref) if kept else None,
+    )
+
+
+def _key(ref: KeyRef | None) -> KeyReference | None:
+    return KeyReference(name=ref.name, key=ref.key) if ref else None
+
+
+def resolved(
+    environment: tuple[EnvironmentVariable, ...], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the values of plain variables, and of those taken from the executor's environment.
+
+    FAILED_PRECONDITION names a variable that the executor's environment lacks.
+    """
+    found: dict[str, str] = {}
+    for variable in environment:
+        if variable.secret is not None or variable.config_map is not None:
+            continue
+        if not variable.value_from_env:
+            found[variable.name] = variable.value
+        elif variable.value_from_env in environ:
+            found[variable.name] = environ[variable.value_from_env]
+        else:
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"environment variable {variable.name} is to come from the executor's own "
+                f"{variable.value_from_env}, which is not set",
+                reason="ENVIRONMENT_MISSING",
+                hint=f"set {variable.value_from_env} where the executor runs",
+            )
+    return found

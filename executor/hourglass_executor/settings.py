@@ -1,0 +1,456 @@
+"""The executor's configuration: the reference's documented YAML keys, and ours.
+
+The reference's: ``debug``, ``grpcPort``, ``managementServerGrpcPort``, ``performerNetworkName``,
+``operator``, ``l1Chain``, ``contracts``, ``overrideContracts``, ``avsPerformers``, ``kubernetes``,
+``storage``, ``authentication``. Ours are described where they stand. Durations are text such as
+"30s" or a number of seconds.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from hourglass_common.runtime.settings import Settings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from .duration import Duration, ReferenceDuration
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+MIXED_MODES = (
+    "mixed deployment modes not supported: all performers must use the same deployment mode "
+    "(either 'docker' or 'kubernetes')"
+)
+DOCKER_NOT_HERE = (
+    "deploymentMode docker is not available in this version yet, and it is the default: "
+    "set deploymentMode: kubernetes (with a kubernetes section), "
+    "or deploymentMode: process (with processes.allow: true)"
+)
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: camelCase keys, no unknown ones."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+def _address(value: Any) -> str:
+    text = str(value)
+    if isinstance(value, int) and not isinstance(value, bool):  # YAML reads a bare 0x... as one
+        text = f"0x{value:040x}"
+    if text and _ADDRESS.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not an address: 0x and 40 hexadecimal digits")
+    return text
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+
+
+def _required(value: Any, text: str) -> Any:
+    if not value:
+        raise ValueError(text)
+    return value
+
+
+class RemoteSignerConfig(Section):
+    """Accepted for the reference's files; remote signers are not available yet."""
+
+    url: str = ""
+    ca_cert: str = ""
+    cert: str = ""
+    key: str = ""
+    from_address: str = ""
+    public_key: str = ""
+
+
+class EcdsaKey(Section):
+    """``privateKey`` is 64 hexadecimal digits, with or without 0x."""
+
+    private_key: str = Field(default="", repr=False)
+    remote_signer: bool = False
+    remote_signer_config: RemoteSignerConfig | None = None
+
+    @field_validator("private_key", mode="before")
+    @classmethod
+    def _hexadecimal(cls, value: Any) -> str:
+        text = f"0x{value:064x}" if isinstance(value, int) else str(value)
+        if text and re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text) is None:
+            raise ValueError("a private key is 64 hexadecimal digits, with or without 0x")
+        return text
+
+    @field_validator("remote_signer")
+    @classmethod
+    def _local_only(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("remote signers are not available in this version: give privateKey")
+        return value
+
+
+class BlsKey(Section):
+    """Accepted for the reference's files; BN254 is not available yet."""
+
+    keystore: str = Field(default="", repr=False)
+    keystore_file: str = ""
+    password: str = Field(default="", repr=False)
+
+
+class SigningKeys(Section):
+    bls: BlsKey | None = None
+    ecdsa: EcdsaKey | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "SigningKeys":
+        if self.bls is None and self.ecdsa is None:
+            raise ValueError("at least one signing key (BLS or ECDSA) is required")
+        if self.ecdsa is None or not self.ecdsa.private_key:
+            raise ValueError(
+                "results are signed with ECDSA in this version: give signingKeys.ecdsa.privateKey"
+            )
+        return self
+
+
+class Operator(Section):
+    """The EigenLayer operator for whom this executor works."""
+
+    address: Address = Field(default="", validate_default=True)
+    operator_private_key: EcdsaKey | None = Field(default=None, validate_default=True)
+    signing_keys: SigningKeys | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _has_address(cls, value: str) -> str:
+        return str(_required(value, "address is required"))
+
+    @field_validator("operator_private_key")
+    @classmethod
+    def _has_key(cls, value: EcdsaKey | None) -> EcdsaKey | None:
+        if value is None:
+            raise ValueError("operatorPrivateKey is required")
+        if not value.private_key:
+            raise ValueError("private key cannot be empty")
+        return value
+
+
+class L1Chain(Section):
+    """Accepted for the reference's files; nothing is looked up on chain yet."""
+
+    rpc_url: str = Field(default="", validate_default=True)
+    chain_id: int = 0
+
+    @field_validator("rpc_url")
+    @classmethod
+    def _has_url(cls, value: str) -> str:
+        return str(_required(value, "rpcUrl is required"))
+
+
+class Image(Section):
+    """``digest`` (ours) wins over ``tag``."""
+
+    repository: str = Field(default="", validate_default=True)
+    tag: str = ""
+    digest: str = ""
+
+    @field_validator("repository")
+    @classmethod
+    def _has_repository(cls, value: str) -> str:
+        return str(_required(value, "image.repository is required"))
+
+    @model_validator(mode="after")
+    def _has_version(self) -> "Image":
+        if not self.tag and not self.digest:
+            raise ValueError("image.tag is required")
+        return self
+
+
+class KeyRef(Section):
+    name: str
+    key: str
+
+
+class ValueFrom(Section):
+    secret_key_ref: KeyRef | None = None
+    config_map_key_ref: KeyRef | None = None
+
+
+class KubernetesEnv(Section):
+    value_from: ValueFrom
+
+
+class Env(Section):
+    name: str = Field(default="", validate_default=True)
+    value: str = Field(default="", repr=False)
+    value_from_env: str = ""
+    kubernetes_env: KubernetesEnv | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _has_name(cls, value: str) -> str:
+        return str(_required(value, "name is required"))
+
+
+class PerformerKubernetes(Section):
+    service_account_name: str = ""
+    endpoint_override: str = ""
+
+
+class AvsPerformer(Section):
+    """One performer that runs from the start.
+
+    Ours: ``taskTimeout`` (default 5m) is how long a task of the AVS may take; ``idempotent`` lets
+    a task whose outcome is unknown run again elsewhere; ``cancelOnDisconnect`` cancels a task
+    when its caller leaves; ``whenNoneReady`` Queue or Fail; ``replicas`` instances.
+    """
+
+    image: Image
+    process_type: Literal["server"] = "server"
+    avs_address: Address = Field(default="", validate_default=True)
+    avs_registrar_address: Address = ""
+    envs: tuple[Env, ...] = ()
+    deployment_mode: str = "docker"
+    kubernetes: PerformerKubernetes = PerformerKubernetes()
+    task_timeout: Duration = 300.0
+    idempotent: bool = False
+    cancel_on_disconnect: bool = False
+    when_none_ready: Literal["Queue", "Fail"] = "Queue"
+    replicas: int = Field(default=1, ge=1, le=100)
+
+    @field_validator("process_type", mode="before")
+    @classmethod
+    def _known_type(cls, value: Any) -> Any:
+        if value != "server":
+            raise ValueError("unsupported AVS performer process type")
+        return value
+
+    @field_validator("avs_address")
+    @classmethod
+    def _has_address(cls, value: str) -> str:
+        return str(_required(value, "avsAddress is required")).lower()
+
+    @field_validator("deployment_mode", mode="before")
+    @classmethod
+    def _known_mode(cls, value: Any) -> Any:
+        if value not in ("docker", "kubernetes", "process"):
+            raise ValueError("deploymentMode must be one of [docker, kubernetes, process]")
+        return value
+
+
+class PerformerControlAddress(Section):
+    """Where PerformerControl listens, as ``host:port``."""
+
+    address: str = "127.0.0.1:50051"
+
+
+class Kubernetes(Section):
+    """Ours: ``via`` is how Performer objects are written and followed: ``performers`` with own
+    credentials, or ``control`` through PerformerControl at ``performerControl.address``."""
+
+    namespace: str = "default"
+    operator_namespace: str = "hourglass-system"
+    crd_group: Literal["hourglass.eigenlayer.io"] = "hourglass.eigenlayer.io"
+    crd_version: Literal["v1alpha1"] = "v1alpha1"
+    connection_timeout: ReferenceDuration = 30.0
+    kube_config_path: str = ""
+    in_cluster: bool = True
+    via: Literal["performers", "control"] = "performers"
+    performer_control: PerformerControlAddress = PerformerControlAddress()
+    deploy_timeout: Duration = 300.0
+    image_pull_policy: Literal["Always", "Never", "IfNotPresent"] = "IfNotPresent"
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> "Kubernetes":
+        if self.via == "performers" and not self.in_cluster and not self.kube_config_path:
+            raise ValueError("kubeConfigPath is required when not running in cluster")
+        return self
+
+
+class Badger(Section):
+    """The reference's keys; ``dir`` is where our SQLite store goes, the others mean nothing."""
+
+    dir: str = ""
+    in_memory: bool = False
+    value_log_file_size: int = 0
+    num_versions_to_keep: int = 0
+    num_level_zero_tables: int = 0
+    num_level_zero_tables_stall: int = 0
+
+
+class Sqlite(Section):
+    """Ours: ``dir`` holds the database; ``dataDir`` if it is not given."""
+
+    dir: str = ""
+
+
+class Storage(Section):
+    """``memory`` forgets everything with the process: for tests and development."""
+
+    type: str = "sqlite"
+    badger: Badger | None = None
+    sqlite: Sqlite = Sqlite()
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        if value not in ("memory", "badger", "sqlite"):
+            raise ValueError("type must be 'memory' or 'badger' or 'sqlite'")
+        return value
+
+    @model_validator(mode="after")
+    def _has_directory(self) -> "Storage":
+        given = self.badger
+        if self.type == "badger" and (given is None or not (given.dir or given.in_memory)):
+            raise ValueError("badger directory is required")
+        return self
+
+    @property
+    def keeps_nothing(self) -> bool:
+        return self.type == "memory" or (
+            self.type == "badger" and self.badger is not None and self.badger.in_memory
+        )
+
+
+class Authentication(Section):
+    """Whether management calls must carry a signed challenge token."""
+
+    enabled: bool = False
+
+
+class TrustedAggregator(Section):
+    """``signer`` is the address of its key, ``address`` if not given; ``avsAddress`` empty means
+    every AVS, ``operatorSets`` empty means all."""
+
+    address: Address
+    signer: Address = ""
+    avs_address: Address = ""
+    operator_sets: tuple[int, ...] = ()
+
+
+class CertificateVerifier(Section):
+    """The ECDSA certificate verifier's ``address``, and the major digit of its ``version``."""
+
+    address: Address
+    version: str = "1"
+
+
+class TaskVerification(Section):
+    """Ours, in place of look-ups on chain. ``mode: ecdsa`` verifies against ``aggregators``;
+    ``mode: none`` accepts any signature: development only.
+
+    With ``certificateVerifier`` results are signed as EIP-712 certificates for that contract;
+    without, the signature is over keccak256(abi.encode(taskId, output)) itself.
+    """
+
+    mode: Literal["ecdsa", "none"]
+    aggregators: tuple[TrustedAggregator, ...] = ()
+    certificate_verifier: CertificateVerifier | None = None
+
+    @model_validator(mode="after")
+    def _has_aggregators(self) -> "TaskVerification":
+        if self.mode == "ecdsa" and not self.aggregators:
+            raise ValueError("mode ecdsa needs aggregators: a list of {address: 0x...}")
+        return self
+
+
+class Processes(Section):
+    """Ours: performers as processes of this machine. ``commands`` maps an image, with its tag or
+    without, to the command that runs it; ``demo-performer`` is built in."""
+
+    allow: bool = False
+    commands: dict[str, tuple[str, ...]] = {}
+    stop_on_exit: bool = True
+    deploy_timeout: Duration = 60.0
+    stop_grace: Duration = 2.0
+
+
+class Metrics(Section):
+    """Where /metrics, /healthz and /readyz are served; "0" for nowhere."""
+
+    address: str = "127.0.0.1:8082"
+
+
+class ExecutorSettings(Settings):
+    """The whole configuration.
+
+    Ours at the top: ``grpcHost`` is the address to listen on, and one that other machines reach
+    needs ``insecure: true``, since it is plaintext; ``dataDir`` is where state and logs are kept;
+    ``allowMixedModes`` lets performers differ in deploymentMode; ``drainTimeout`` bounds how long
+    a replaced performer may finish its tasks; ``stopGrace`` the same when the executor stops.
+    """
+
+    model_config = ConfigDict(  # type: ignore[assignment]
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    debug: bool = False
+    grpc_host: str = "127.0.0.1"
+    insecure: bool = False
+    grpc_port: int = Field(default=9090, ge=0, le=65535)
+    management_server_grpc_port: int = Field(default=0, ge=0, le=65535)
+    performer_network_name: str = ""
+    operator: Operator
+    l1_chain: L1Chain | None = Field(default=None, alias="l1Chain")
+    contracts: Any = None
+    override_contracts: Any = None
+    avs_performers: tuple[AvsPerformer, ...] = ()
+    allow_mixed_modes: bool = False
+    kubernetes: Kubernetes | None = None
+    processes: Processes = Processes()
+    storage: Storage = Storage()
+    data_dir: str = ".hourglass/executor"
+    authentication: Authentication = Authentication()
+    task_verification: TaskVerification | None = Field(default=None, validate_default=True)
+    metrics: Metrics = Metrics()
+    drain_timeout: Duration = 60.0
+    stop_grace: Duration = 1.5
+
+    @field_validator("task_verification")
+    @classmethod
+    def _verification_written_out(cls, value: TaskVerification | None) -> TaskVerification | None:
+        if value is None:
+            raise ValueError(
+                "chain look-ups are not built yet: give taskVerification: {mode: ecdsa, "
+                "aggregators: [{address: 0x...}]}, or {mode: none} for development"
+            )
+        return value
+
+    @field_validator("avs_performers")
+    @classmethod
+    def _one_performer_each(cls, value: tuple[AvsPerformer, ...]) -> tuple[AvsPerformer, ...]:
+        named = [one.avs_address for one in value]
+        twice = sorted({avs for avs in named if named.count(avs) > 1})
+        if twice:
+            raise ValueError(f"one performer for each AVS: {', '.join(twice)} is given twice")
+        return value
+
+    @model_validator(mode="after")
+    def _modes_fit(self) -> "ExecutorSettings":
+        modes = {one.deployment_mode for one in self.avs_performers}
+        if len(modes) > 1 and not self.allow_mixed_modes:
+            raise ValueError(f"{MIXED_MODES}; allowMixedModes: true permits it")
+        if "docker" in modes:
+            raise ValueError(f"avsPerformers: {DOCKER_NOT_HERE}")
+        if "kubernetes" in modes and self.kubernetes is None:
+            raise ValueError(
+                "kubernetes configuration is required when using kubernetes deployment mode"
+            )
+        if "process" in modes and not self.processes.allow:
+            raise ValueError(
+                "deploymentMode process runs commands on this machine: set processes.allow: true"
+            )
+        return self
+
+    @property
+    def store_directory(self) -> Path:
+        """Where the database is; the same in every spelling of ``storage``."""
+        if self.storage.type == "badger" and self.storage.badger is not None:
+            return Path(self.storage.badger.dir)
+        return Path(self.storage.sqlite.dir or self.data_dir)
