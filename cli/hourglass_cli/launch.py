@@ -63,8 +63,8 @@ def launch(
         model, config_path=config_path, flags=flags, env_prefix=entry.env_prefix
     )
     level = "debug" if getattr(settings, "debug", False) else "info"
-    log_format = getattr(settings, "log_format", "json")
-    configure_logs(getattr(settings, "log_level", level), log_format)
+    text = getattr(settings, "log_format", "json") == "text"
+    configure_logs(getattr(settings, "log_level", level), "text" if text else "json")
     before()
     asyncio.run(_until_told(run(settings, on_ready=on_ready)))
     return 0

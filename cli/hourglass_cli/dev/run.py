@@ -48,7 +48,7 @@ def run(options: DevOptions) -> int:
 
 async def _run(options: DevOptions, elapsed: Callable[[], float]) -> dict[str, Any] | None:
     told = _stop_signals()
-    layout = Layout(root=options.data_dir)
+    layout = Layout(root=options.data_dir.absolute())
     async with data_directory(layout, fresh=options.fresh) as lock:
         ports = claim_ports(options.ports)
         _write(layout.executor_config, yaml.safe_dump(executor_config(layout, ports)), 0o600)
