@@ -124,9 +124,9 @@ def _container(spec: PerformerSpec) -> dict[str, Any]:
         "imagePullPolicy": spec.image_pull_policy,
         "ports": [{"name": PORT_NAME, "containerPort": port, "protocol": "TCP"}],
         "env": _environment(spec),
-        "startupProbe": _probe(port, period=1, failures=_STARTUP_FAILURES),
-        "readinessProbe": _probe(port, period=1, failures=3),
-        "livenessProbe": _probe(port, period=10, failures=3),
+        "startupProbe": _probe(port, failures=_STARTUP_FAILURES),
+        "readinessProbe": _probe(port, failures=3),
+        "livenessProbe": _probe(port, failures=30),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -141,10 +141,10 @@ def _container(spec: PerformerSpec) -> dict[str, Any]:
     return found | {key: value for key, value in optional.items() if value}
 
 
-def _probe(port: int, *, period: int, failures: int) -> dict[str, Any]:
+def _probe(port: int, *, failures: int) -> dict[str, Any]:
     return {
         "grpc": {"port": port},
-        "periodSeconds": period,
+        "periodSeconds": 1,
         "timeoutSeconds": 1,
         "failureThreshold": failures,
     }
