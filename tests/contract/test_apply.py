@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hourglass_common.kube.resources import (
     CONFIG_MAPS,
+    ENDPOINT_SLICES,
     LEASES,
     PERFORMERS,
     PODS,
@@ -15,7 +16,15 @@ from hourglass_common.kube.resources import (
 
 from tests.support.covers import covers
 from tests.support.kube_requests import KubeRequests
-from tests.support.kube_samples import lease, performer, pod, pod_spec, replica_set, service
+from tests.support.kube_samples import (
+    endpoint_slice,
+    lease,
+    performer,
+    pod,
+    pod_spec,
+    replica_set,
+    service,
+)
 
 
 def config_map(**data: str) -> dict[str, Any]:
@@ -220,14 +229,18 @@ async def test_apply_to_status_ignores_spec_and_makes_no_object(
 @covers(
     "patch pods apply",
     "patch leases.coordination.k8s.io apply",
+    "patch endpointslices.discovery.k8s.io apply",
 )
-@pytest.mark.parametrize(("what", "body"), [(PODS, pod()), (LEASES, lease())])
+@pytest.mark.parametrize(
+    ("what", "body"), [(PODS, pod()), (LEASES, lease()), (ENDPOINT_SLICES, endpoint_slice())]
+)
 async def test_other_kinds_are_applied_too(
     api: KubeRequests, space: str, what: Resource, body: dict[str, Any]
 ) -> None:
     name = body["metadata"]["name"]
     (await api.apply(PODS, space, pod())).ok()
     (await api.apply(LEASES, space, lease())).ok()
+    (await api.apply(ENDPOINT_SLICES, space, endpoint_slice())).ok()
     assert (await api.apply(what, space, body)).status == 200
     assert (await api.get(what, space, name)).ok()["metadata"]["name"] == name
 

@@ -1,5 +1,6 @@
 """What the control plane does by itself: garbage, namespaces, replicas and endpoints."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -50,6 +51,8 @@ async def test_what_an_object_owns_goes_with_it(api: KubeRequests, space: str, p
 async def test_orphans_stay_and_forget_their_owner(api: KubeRequests, space: str) -> None:
     owner = (await api.create(PERFORMERS, space, performer())).ok()
     (await api.create(CONFIG_MAPS, space, owned_by(owner, "child"))).ok()
+    # The collector of Kubernetes orphans what its own watch has seen, and tells nobody what.
+    await asyncio.sleep(1.0)
     await api.delete(PERFORMERS, space, "perf", {"propagationPolicy": "Orphan"})
     await eventually(lambda: api.get(PERFORMERS, space, "perf"), lambda a: a.status == 404)
     child = (await api.get(CONFIG_MAPS, space, "child")).ok()

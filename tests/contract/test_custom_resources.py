@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from hourglass_common.kube.resources import PERFORMERS, PODS, REPLICA_SETS
+from hourglass_common.kube.resources import PERFORMERS, PODS, REPLICA_SETS, SERVICES
 
 from tests.support.covers import covers
-from tests.support.kube_requests import KubeRequests
-from tests.support.kube_samples import performer, pod, replica_set
+from tests.support.kube_requests import Answer, KubeRequests, eventually
+from tests.support.kube_samples import performer, pod, replica_set, service
 
 CONDITION = {
     "type": "Ready",
@@ -222,3 +222,26 @@ async def test_a_replica_set_is_scaled(api: KubeRequests, space: str) -> None:
     patch = {"spec": {"replicas": 1}}
     after = (await api.patch("merge", REPLICA_SETS, space, "rs", patch, "scale")).ok()
     assert after["spec"]["replicas"] == 1
+
+
+@covers(
+    "update replicasets.apps/status",
+    "patch replicasets.apps/status merge",
+    "patch services/status merge",
+)
+async def test_the_status_of_a_replica_set_is_written_apart(api: KubeRequests, space: str) -> None:
+    """The selector matches nothing that runs, so no controller writes again once it has."""
+    await api.create(REPLICA_SETS, space, replica_set())
+    patch = {"spec": {"replicas": 5}, "status": {"replicas": 0, "observedGeneration": 1}}
+    patched = (await api.patch("merge", REPLICA_SETS, space, "rs", patch, "status")).ok()
+    assert patched["spec"]["replicas"] == 0
+
+    async def put() -> Answer:
+        read = (await api.get(REPLICA_SETS, space, "rs")).ok()
+        read["spec"]["replicas"] = 5
+        return await api.replace(REPLICA_SETS, space, read, "status")
+
+    written = (await eventually(put, lambda answer: answer.status != 409)).ok()
+    assert written["spec"]["replicas"] == 0
+    await api.create(SERVICES, space, service())
+    (await api.patch("merge", SERVICES, space, "svc", {"status": {}}, "status")).ok()

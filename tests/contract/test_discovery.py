@@ -79,7 +79,12 @@ async def test_aggregated_discovery_tells_all_at_once(api: KubeRequests) -> None
         assert key in found
 
 
-@covers("get /openapi/v3", f"get /openapi/v3/apis/{GROUP}/v1alpha1", "get /openapi/v3/api/v1")
+@covers(
+    "get /openapi/v3",
+    f"get /openapi/v3/apis/{GROUP}/v1alpha1",
+    "get /openapi/v3/api/v1",
+    "get /openapi/v3/apis/apps/v1",
+)
 async def test_openapi_describes_our_kind(api: KubeRequests) -> None:
     paths = (await api.call("GET", "/openapi/v3")).ok()["paths"]
     assert f"apis/{GROUP}/v1alpha1" in paths
@@ -100,6 +105,8 @@ async def test_openapi_describes_our_kind(api: KubeRequests) -> None:
     path = f"/apis/{GROUP}/v1alpha1/namespaces/{{namespace}}/performers/{{name}}"
     assert document["paths"][path]["patch"]["x-kubernetes-action"] == "patch"
     core = (await api.call("GET", "/openapi/v3/api/v1")).ok()
+    apps = (await api.call("GET", "/openapi/v3/apis/apps/v1")).ok()
+    assert "io.k8s.api.apps.v1.ReplicaSet" in apps["components"]["schemas"]
     assert "io.k8s.api.core.v1.Pod" in core["components"]["schemas"]
 
 

@@ -58,7 +58,8 @@ async def test_an_object_of_every_kind_lives_from_create_to_delete(
     assert listed["kind"] == f"{what.kind}List"
     assert [item["metadata"]["name"] for item in listed["items"]] == ["one"]
     version = listed["metadata"]["resourceVersion"]
-    async with api.watch(what, space, resourceVersion=version, timeoutSeconds="10") as stream:
+    query = {"resourceVersion": version, "fieldSelector": "metadata.name=one"}
+    async with api.watch(what, space, timeoutSeconds="10", **query) as stream:
         deleted = await api.delete(what, space, "one", {"gracePeriodSeconds": 0})
         assert deleted.status == 200
         event = await stream.next()

@@ -3,16 +3,28 @@
 import pytest
 from hourglass_common.kube.resources import (
     CONFIG_MAPS,
+    CORE_EVENTS,
+    EVENTS,
     LEASES,
     PERFORMERS,
     PODS,
     REPLICA_SETS,
+    SECRETS,
     SERVICES,
 )
 
 from tests.support.covers import covers
 from tests.support.kube_requests import KubeRequests
-from tests.support.kube_samples import lease, performer, pod, pod_spec, replica_set, service
+from tests.support.kube_samples import (
+    core_event,
+    event,
+    lease,
+    performer,
+    pod,
+    pod_spec,
+    replica_set,
+    service,
+)
 
 
 @covers("patch performers.hourglass.eigenlayer.io merge")
@@ -191,3 +203,18 @@ async def test_replicas_and_leases_are_patched(api: KubeRequests, space: str) ->
     after = (await api.patch("merge", LEASES, space, "lease", taken)).ok()
     assert after["spec"]["holderIdentity"] == "two"
     (await api.patch("merge", LEASES, space, "lease", taken)).refused(409, "Conflict")
+
+
+@covers("patch events.events.k8s.io merge", "patch events merge", "patch secrets merge")
+async def test_events_are_counted_up_by_a_patch(api: KubeRequests, space: str) -> None:
+    await api.create(EVENTS, space, event(space))
+    series = {"count": 2, "lastObservedTime": "2026-01-01T00:00:09.000000Z"}
+    patched = await api.patch("merge", EVENTS, space, "event", {"series": series})
+    assert patched.ok()["series"]["count"] == 2
+    (await api.create(CORE_EVENTS, space, core_event(space, "old"))).ok()
+    counted = await api.patch("merge", CORE_EVENTS, space, "old", {"count": 5})
+    assert counted.ok()["count"] == 5
+    await api.create(SECRETS, space, {"metadata": {"name": "s"}, "stringData": {"a": "b"}})
+    secret = await api.patch("merge", SECRETS, space, "s", {"stringData": {"c": "d"}})
+    assert secret.ok()["data"] == {"a": "Yg==", "c": "ZA=="}
+    assert "stringData" not in secret.body

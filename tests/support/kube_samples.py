@@ -1,5 +1,6 @@
 """Small valid objects of every kind that the programs use, without apiVersion and kind."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hourglass_common.kube.resources import (
@@ -117,14 +118,15 @@ def sample(what: Resource, space: str, name: str) -> dict[str, Any]:
         return core_event(space, name)
     if what is EVENTS:
         return event(space, name)
-    return {
+    makers: dict[Resource, Callable[[str], dict[str, Any]]] = {
         PERFORMERS: performer,
         REPLICA_SETS: replica_set,
         PODS: pod,
         SERVICES: service,
         ENDPOINT_SLICES: endpoint_slice,
         LEASES: lease,
-    }[what](name)
+    }
+    return makers[what](name)
 
 
 NAMESPACED = (
