@@ -39,6 +39,12 @@ def service_name(performer: str) -> str:
     return f"performer-{performer}"
 
 
+def performer_of_service(service: str) -> str:
+    """Return the performer whose Service would have this name, "" if none would."""
+    prefix = service_name("")
+    return service.removeprefix(prefix) if service.startswith(prefix) else ""
+
+
 def grpc_endpoint(performer: Performer) -> str:
     """Return the DNS name and port under which the cluster finds the performer."""
     host = f"{service_name(performer.name)}.{performer.namespace}.svc.cluster.local"

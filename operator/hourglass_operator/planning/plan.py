@@ -16,6 +16,9 @@ from .trouble import Trouble
 
 Manifest = Mapping[str, Any]
 
+NAME_RECHECK_SECONDS = 30.0
+"""No watch may tell when somebody else's object goes: the caches hold what looks like ours."""
+
 
 def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
     """Return the actions that bring the cluster nearer to the Performer's spec.
@@ -31,7 +34,8 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
         for found in seen.replica_sets
         if not is_terminating(found)
     ]
-    blocked = _name_taken(seen) or refused
+    taken = _name_taken(seen)
+    blocked = taken or refused
     actions: list[Action] = []
     if blocked is None:
         actions += _service_actions(seen)
@@ -41,17 +45,25 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
     if status != performer.status:
         actions.append(WriteStatus(status))
         actions += _reports(performer.status, status)
-    return Plan(tuple(actions))
+    return Plan(tuple(actions), NAME_RECHECK_SECONDS if taken else None)
 
 
 def _name_taken(seen: Observed) -> Trouble | None:
-    if not seen.foreign:
-        return None
-    first = seen.foreign[0]
-    what = f"{first.get('kind', 'object')} {first['metadata']['name']}"
-    return Trouble(
-        Reason.NAME_TAKEN,
-        f"{what} exists and belongs to somebody else; delete it, or name the performer otherwise",
+    """Return whose object is in the way: a stranger's before one that is about to go."""
+    for found in sorted(seen.foreign, key=lambda f: _is_leaving(f, seen.performer.name)):
+        what = f"{found.get('kind', 'object')} {found['metadata']['name']}"
+        if _is_leaving(found, seen.performer.name):
+            return Trouble(Reason.NAME_LEAVING, f"{what} of a deleted object has to go first")
+        hint = "delete it, or name the performer otherwise"
+        return Trouble(Reason.NAME_TAKEN, f"{what} exists and belongs to somebody else; {hint}")
+    return None
+
+
+def _is_leaving(foreign: Manifest, performer: str) -> bool:
+    """Return whether the object goes by itself: a deleted performer of the same name had it."""
+    owners = foreign["metadata"].get("ownerReferences") or ()
+    return is_terminating(foreign) or any(
+        owner.get("kind") == "Performer" and owner.get("name") == performer for owner in owners
     )
 
 

@@ -18,6 +18,7 @@ class Reason(Enum):
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pods
     PODS_REFUSED = "PodsRefused"  # the API refuses the pods: quota, admission, a bad value
     NAME_TAKEN = "NameTaken"  # an object of somebody else has a name that the performer needs
+    NAME_LEAVING = "NameLeaving"  # the object that has such a name is about to go
     INVALID_SPEC = "InvalidSpec"  # the API refuses what the spec asks for
 
 
@@ -33,3 +34,6 @@ STALLED = frozenset(
     }
 )
 """Reasons that will not pass by waiting: somebody has to change something."""
+
+BLOCKED = frozenset({Reason.NAME_TAKEN, Reason.NAME_LEAVING})
+"""Reasons for which the operator itself does nothing: not even what runs counts as achieved."""

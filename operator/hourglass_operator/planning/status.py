@@ -15,7 +15,7 @@ from hourglass_common.kube.objects import is_pod_ready, is_terminating, labels
 
 from .naming import REVISION_LABEL, grpc_endpoint, selector, service_name
 from .observed import Revision
-from .reasons import STALLED, Reason
+from .reasons import BLOCKED, STALLED, Reason
 from .trouble import Trouble, find_trouble
 
 Manifest = Mapping[str, Any]
@@ -49,7 +49,7 @@ class Situation:
     @property
     def achieved(self) -> bool:
         """Whether the newest spec runs in full and nothing older does."""
-        if self.newest is None or (self.trouble and self.trouble.reason is Reason.NAME_TAKEN):
+        if self.newest is None or (self.trouble and self.trouble.reason in BLOCKED):
             return False
         return self.updated_ready >= self.wanted and self.others == 0
 

@@ -10,7 +10,13 @@ from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import Manifest
 from hourglass_common.kube.watch_state import Change, Key
 
-from hourglass_operator.planning.naming import replica_set_name, revision_of, service_name
+from hourglass_operator.planning.naming import (
+    PERFORMER_LABEL,
+    performer_of_service,
+    replica_set_name,
+    revision_of,
+    service_name,
+)
 from hourglass_operator.planning.observed import Observed
 
 
@@ -85,7 +91,8 @@ class Caches:
             if reference.get("kind") == "Performer" and reference.get("controller"):
                 return meta.get("namespace", ""), reference["name"]
         labels: Mapping[str, str] = meta.get("labels") or {}
-        name = labels.get("hourglass.eigenlayer.io/performer")
+        # Somebody else's object may hold a name that a performer waits for: its going wakes it.
+        name = labels.get(PERFORMER_LABEL) or performer_of_service(meta["name"])
         return (meta.get("namespace", ""), name) if name else None
 
 

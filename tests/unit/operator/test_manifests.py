@@ -115,7 +115,9 @@ def test_gpus_are_requested_and_limited(hardware: dict[str, Any], resource: str)
 
 def test_scheduling_is_passed_on() -> None:
     toleration = {"key": "k", "operator": "Exists", "effect": "NoSchedule"}
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}
+    affinity: dict[str, Any] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}
+    }
     pod = pod_of(
         scheduling={
             "nodeSelector": {"a": "b"},

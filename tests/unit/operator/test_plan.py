@@ -202,6 +202,25 @@ def test_a_conflict_over_a_name_ends_when_the_other_object_is_gone() -> None:
     assert condition_of(cluster, "Ready")[0] == "True"
 
 
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        {"ownerReferences": [{"kind": "Performer", "name": "demo", "uid": "of the one before"}]},
+    ],
+    ids=["terminating", "of a deleted performer of the same name"],
+)
+def test_an_object_that_is_about_to_go_is_waited_for(meta: dict[str, Any]) -> None:
+    leaving = {"kind": "Service", "metadata": {"name": "performer-demo", **meta}}
+    cluster = SimulatedCluster(foreign=(leaving,))
+    found = cluster.reconcile()
+    assert not any(isinstance(a, Apply | Patch | Delete) for a in found.actions)
+    assert found.requeue_after is not None
+    assert condition_of(cluster, "Ready") == ("False", "NameLeaving")
+    assert condition_of(cluster, "Stalled")[0] == "absent"
+    assert {event.kind for event in cluster.events} == {"Normal"}
+
+
 def test_what_the_api_refused_is_shown() -> None:
     cluster = SimulatedCluster()
     for action in plan(cluster.observed(), Trouble(Reason.INVALID_SPEC, "cpu: no")).actions:

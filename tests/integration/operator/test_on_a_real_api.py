@@ -1,0 +1,319 @@
+"""The operator on a real API server with the real ReplicaSet and garbage collectors."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.connection import connect
+from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.objects import condition
+from hourglass_common.kube.resources import (
+    EVENTS,
+    NAMESPACES,
+    PERFORMERS,
+    PODS,
+    REPLICA_SETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Manifest,
+    Resource,
+)
+from hourglass_operator.main import run
+from hourglass_operator.settings import ControlSettings, OperatorSettings
+
+from tests.support.control_plane import ControlPlane
+from tests.support.readiness import PodReadiness
+
+pytestmark = pytest.mark.real_api
+
+T = TypeVar("T")
+EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
+
+
+@dataclass
+class Cluster:
+    """A namespace of the test's own, with a stand-in for kubelet."""
+
+    client: KubeClient
+    namespace: str
+    kubeconfig: Path
+    audit_log: Path
+    readiness: PodReadiness
+
+    async def create(self, name: str = "demo", **spec: Any) -> Manifest:
+        body = {
+            "apiVersion": PERFORMERS.api_version,
+            "kind": "Performer",
+            "metadata": {"name": name},
+            "spec": {"avsAddress": "0xAb", "image": "demo:1", **spec},
+        }
+        return await self.client.create(PERFORMERS, self.namespace, body)
+
+    async def change(self, **spec: Any) -> None:
+        await self.client.merge_patch(PERFORMERS, self.namespace, "demo", {"spec": spec})
+
+    async def names(self, resource: Resource) -> list[str]:
+        page = await self.client.list(resource, self.namespace)
+        return sorted(item["metadata"]["name"] for item in page.items)
+
+    async def performer(self) -> Manifest:
+        return await self.client.get(PERFORMERS, self.namespace, "demo")
+
+    async def until_condition(self, kind: str, status: str, reason: str = "") -> Manifest:
+        """Return the performer once it has the condition for its present generation."""
+
+        async def holds() -> Manifest | None:
+            found = await self.performer()
+            seen = condition(found, kind) or {}
+            current = seen.get("observedGeneration") == found["metadata"]["generation"]
+            right = seen.get("status") == status and reason in ("", seen.get("reason"))
+            return found if current and right else None
+
+        return await until(holds, f"{kind}={status} {reason}")
+
+    def operator_writes(self) -> int:
+        """Return how many writes with our field manager the audit log has for the namespace."""
+        return sum(
+            1
+            for line in self.audit_log.read_text().splitlines()
+            if f"/namespaces/{self.namespace}/" in line
+            and "fieldManager=hourglass-operator" in json.loads(line)["requestURI"]
+        )
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[None]:
+        """Run the operator, ready, while the block runs."""
+        settings = OperatorSettings(
+            kubeconfig=str(self.kubeconfig),
+            watch_namespaces=(self.namespace,),
+            metrics_bind_address="0",
+            health_probe_bind_address="0",
+            control=ControlSettings(address="127.0.0.1:0"),
+        )
+        ready = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(run(settings, on_ready=lambda _: ready.set()))
+            async with asyncio.timeout(20):
+                await ready.wait()
+            try:
+                yield
+            finally:
+                task.cancel()
+
+
+async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Return the first answer that is not None; asks again until 20 s are over."""
+    try:
+        async with asyncio.timeout(20):
+            while (found := await ask()) is None:
+                await asyncio.sleep(0.05)
+            return found
+    except TimeoutError as exc:
+        raise AssertionError(f"never came true: {what}") from exc
+
+
+@pytest.fixture
+async def cluster(real_api: ControlPlane, namespace: str) -> AsyncIterator[Cluster]:
+    async with KubeClient(await connect(str(real_api.kubeconfig))) as client:
+        await client.create(NAMESPACES, None, {"metadata": {"name": namespace}})
+
+        async def account() -> Manifest | None:
+            try:
+                return await client.get(SERVICE_ACCOUNTS, namespace, "default")
+            except KubeError:
+                return None  # pods are refused until the controller has made it
+
+        await until(account, "the namespace has its service account")
+        readiness = PodReadiness(client, namespace, accepts=lambda _: True)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(readiness.run())
+            yield Cluster(client, namespace, real_api.kubeconfig, real_api.audit_log, readiness)
+            following.cancel()
+        await client.delete(NAMESPACES, None, namespace)
+
+
+async def test_a_performer_becomes_a_ready_replica_set_behind_a_service(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create(replicas=2)
+        found = await cluster.until_condition("Ready", "True")
+    status = found["status"]
+    assert status["phase"] == "Running"
+    assert status["ready"] is True
+    assert status["readyReplicas"] == 2
+    host = f"performer-demo.{cluster.namespace}.svc.cluster.local"
+    assert status["grpcEndpoint"] == f"{host}:9090"
+    assert await cluster.names(SERVICES) == ["performer-demo"]
+    assert await cluster.names(REPLICA_SETS) == [f"demo-{status['revision']}"]
+    assert status["podName"] in await cluster.names(PODS)
+
+
+async def test_a_changed_image_brings_the_new_instance_up_before_the_old_one_goes(
+    cluster: Cluster,
+) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        start = len(cluster.readiness.history)
+        await cluster.change(image="demo:2")
+        await cluster.until_condition("Ready", "True")
+    history = cluster.readiness.history[start:]
+    assert all(history), "at some moment no instance was ready"
+    assert ("demo:1", "demo:2") in history
+    assert cluster.readiness.ready_images() == ("demo:2",)
+
+
+async def test_an_image_that_never_becomes_ready_leaves_the_old_instance(cluster: Cluster) -> None:
+    cluster.readiness.accepts = lambda pod: "broken" not in json.dumps(pod["spec"])
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        await cluster.change(image="demo:broken")
+        found = await cluster.until_condition("Ready", "False", "RollingOut")
+        available = condition(found, "Available") or {}
+        assert available["status"] == "True"
+        assert cluster.readiness.ready_images() == ("demo:1",)
+        await cluster.change(image="demo:1")
+        found = await cluster.until_condition("Ready", "True")
+    assert found["status"]["phase"] == "Running"
+
+
+async def test_a_deleted_performer_leaves_nothing_behind(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        await cluster.client.delete(PERFORMERS, cluster.namespace, "demo")
+
+        async def all_gone() -> bool | None:
+            kinds = (PERFORMERS, REPLICA_SETS, PODS, SERVICES)
+            return (
+                True
+                if not [await cluster.names(k) for k in kinds if await cluster.names(k)]
+                else None
+            )
+
+        await until(all_gone, "nothing is left")
+
+
+async def test_a_performer_made_again_under_its_name_becomes_ready(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        await cluster.client.delete(PERFORMERS, cluster.namespace, "demo")
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+
+
+async def test_an_operator_that_is_restarted_writes_nothing(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+    before = cluster.operator_writes()
+    assert before > 0
+    async with cluster.operator():
+        await cluster.create("other")  # once this one is done, "demo" was looked at as well
+
+        async def other_is_done() -> bool | None:
+            found = await cluster.client.get(PERFORMERS, cluster.namespace, "other")
+            return True if (condition(found, "Ready") or {}).get("status") == "True" else None
+
+        await until(other_is_done, "the other performer is Ready")
+    lines = cluster.audit_log.read_text().splitlines()
+    mine = [json.loads(line) for line in lines if f"/namespaces/{cluster.namespace}/" in line]
+    writes = [e for e in mine if "fieldManager=hourglass-operator" in e["requestURI"]]
+    assert [e["requestURI"] for e in writes[before:] if "demo" in e["objectRef"]["name"]] == []
+
+
+async def test_a_spec_that_the_api_refuses_stalls_with_its_message(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}})
+        found = await cluster.until_condition("Stalled", "True", "InvalidSpec")
+    stalled = condition(found, "Stalled") or {}
+    assert "must be less than or equal to cpu limit" in stalled["message"]
+    assert found["status"]["phase"] == "Failed"
+
+
+async def test_a_corrected_spec_is_taken_up_at_once(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}})
+        await cluster.until_condition("Stalled", "True")
+        await cluster.change(resources={"requests": {"cpu": "1"}})
+        await cluster.until_condition("Ready", "True")
+
+
+async def test_a_service_of_somebody_else_is_left_as_it_is(cluster: Cluster) -> None:
+    spec = {"selector": {"app": "mine"}, "ports": [{"port": 1}]}
+    body = {"metadata": {"name": "performer-demo"}, "spec": spec}
+    made = await cluster.client.create(SERVICES, cluster.namespace, body)
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Stalled", "True", "NameTaken")
+        found = await cluster.client.get(SERVICES, cluster.namespace, "performer-demo")
+        assert found["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+        await cluster.client.delete(SERVICES, cluster.namespace, "performer-demo")
+        await cluster.until_condition("Ready", "True")
+
+
+async def test_transitions_become_events(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+
+        async def reported() -> set[str] | None:
+            page = await cluster.client.list(EVENTS, cluster.namespace)
+            mine = [e for e in page.items if e["regarding"]["kind"] == "Performer"]
+            reasons = {str(e["reason"]) for e in mine}
+            return reasons if "InstancesReady" in reasons else None
+
+        assert "Starting" in await until(reported, "events of the performer")
+
+
+async def test_scaling_is_by_the_scale_subresource_too(cluster: Cluster) -> None:
+    async with cluster.operator():
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        await cluster.client.merge_patch(
+            PERFORMERS, cluster.namespace, "demo", {"spec": {"replicas": 3}}, subresource="scale"
+        )
+        found = await cluster.until_condition("Ready", "True")
+    assert found["status"]["readyReplicas"] == 3
+    assert len(await cluster.names(REPLICA_SETS)) == 1
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+async def test_the_examples_are_valid(cluster: Cluster, path: Path) -> None:
+    body = yaml.safe_load(path.read_text())
+    made = await cluster.client.create(PERFORMERS, cluster.namespace, body, dry_run=True)
+    assert made["spec"].items() >= {"replicas": body["spec"].get("replicas", 1)}.items()
+    for key, value in body["spec"].items():
+        if key != "config":  # the port's default is added to it
+            assert made["spec"][key] == value, key
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "text"),
+    [
+        ("n" * 54, {}, "at most 53 characters"),
+        ("demo", {"avsAddress": ""}, "avsAddress"),
+        ("demo", {"image": ""}, "image"),
+        ("demo", {"replicas": -1}, "greater than or equal to 0"),
+        ("demo", {"config": {"grpcPort": 0}}, "grpcPort"),
+        ("demo", {"config": {"environment": {"1A": "x"}}}, "names of environment variables"),
+        ("demo", {"hardwareRequirements": {"teeRequired": True}}, "teeRequired needs a teeType"),
+        ("demo", {"hardwareRequirements": {"gpuType": "a100"}}, "gpuType needs a gpuCount"),
+        ("demo", {"resources": {"limits": {"cpu": "much"}}}, "resources.limits"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_nonsense_is_refused_at_the_door(
+    cluster: Cluster, name: str, spec: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(KubeError) as caught:
+        await cluster.create(name, **spec)
+    assert text in caught.value.message
