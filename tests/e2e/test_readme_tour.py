@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,3 @@ async def test_the_tour_does_what_the_readme_says(tmp_path: Path) -> None:
             exports += "".join(
                 line + "\n" for line in commands.splitlines() if line.startswith("export ")
             )
-
-
-def test_the_default_ports_are_all_different() -> None:
-    assert len(set(asdict(Ports()).values())) == 5

@@ -62,14 +62,13 @@ def executor_config(layout: Layout, ports: Ports) -> dict[str, Any]:
             "operatorPrivateKey": {"privateKey": OPERATOR_KEY},
             "signingKeys": {"ecdsa": {"privateKey": OPERATOR_KEY}},
         },
-        "l1Chain": {"rpcUrl": "http://127.0.0.1:8545", "chainId": 31337},
         "kubernetes": {
             "namespace": NAMESPACE,
             "operatorNamespace": NAMESPACE,
             "crdGroup": "hourglass.eigenlayer.io",
             "crdVersion": "v1alpha1",
             "connectionTimeout": "30s",
-            "kubeConfigPath": str(layout.kubeconfig.resolve()),
+            "kubeConfigPath": str(layout.kubeconfig),
             "inCluster": False,
         },
         "avsPerformers": [
@@ -82,4 +81,5 @@ def executor_config(layout: Layout, ports: Ports) -> dict[str, Any]:
         ],
         "taskVerification": {"mode": "none"},
         "dataDir": str(layout.executor),
+        "metrics": {"address": f"{HOST}:{ports.executor_metrics_port}"},
     }

@@ -3,13 +3,17 @@
 import json
 import socket
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 from hourglass_cli.dev.claims import claim_ports, data_directory
 from hourglass_cli.dev.options import Layout, Ports, addresses
-from hourglass_cli.dev.programs import programs
+from hourglass_cli.dev.programs import executor_config, programs
+from hourglass_cli.launch import ENTRIES
 from hourglass_common.domain.errors import HourglassError
+from hourglass_common.runtime.settings import load_settings
 
 FREE = Ports(
     executor_port=0, control_port=0, api_port=0, operator_metrics_port=0, executor_metrics_port=0
@@ -38,6 +42,16 @@ def test_the_cluster_is_the_first_program() -> None:
 def test_what_a_program_is_told_is_json() -> None:
     for program in programs(Layout(root=Path("d")), Ports()):
         assert json.loads(program.arguments[-1]).keys() == {"flags", "config_path"}
+
+
+def test_every_program_accepts_what_it_is_told(tmp_path: Path) -> None:
+    layout = Layout(root=tmp_path)
+    layout.executor_config.write_text(yaml.safe_dump(executor_config(layout, Ports())))
+    for program in programs(layout, Ports()):
+        told = json.loads(program.arguments[-1])
+        entry = ENTRIES[program.name]
+        model = getattr(import_module(f"{entry.package}.settings"), entry.model)
+        load_settings(model, **told, environ={}, env_prefix=entry.env_prefix)
 
 
 def test_zeros_become_free_ports_all_different() -> None:
