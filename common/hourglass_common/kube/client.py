@@ -358,8 +358,11 @@ class _Response:
         if self.response is not None:
             if self.response.content.at_eof():
                 self.response.release()
-            else:
-                self.response.close()  # a stream left half-way is of no use to another request
+            else:  # a stream left half-way is of no use to another request
+                connection = self.response.connection
+                if connection is not None and connection.transport is not None:
+                    connection.transport.abort()  # a TLS goodbye could outlive the loop
+                self.response.close()
             await asyncio.sleep(0)
 
 

@@ -56,14 +56,20 @@ async def serve_admin(app: web.Application, address: str, *, flag: str) -> Async
     if address in ("0", ""):
         yield ""
         return
-    host, _, port = address.rpartition(":")
-    runner = web.AppRunner(app, access_log=None)
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise HourglassError(
+            Code.INVALID_ARGUMENT,
+            f"{flag}: {address!r} is not an address",
+            hint="write host:port, such as 127.0.0.1:8080, or 0 for none",
+        )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         try:
-            site = web.TCPSite(runner, host.strip("[]") or None, int(port), shutdown_timeout=0.5)
+            site = web.TCPSite(runner, host.strip("[]") or None, int(port))
             await site.start()
-        except (OSError, ValueError) as exc:
+        except OSError as exc:
             raise HourglassError(
                 Code.FAILED_PRECONDITION,
                 f"can not listen on {address}: {exc}",

@@ -8,8 +8,9 @@ of them carries the token, so that a reader cut off between them is sent them al
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from hourglass_services.control.port import EventKind, Filter, Manifest, PerformerView, WatchEvent
 
@@ -56,6 +57,7 @@ class Watcher:
     """One subscriber: events that it has not read yet, and whether some were dropped."""
 
     wanted: Filter
+    at_most: int = BUFFER
     missed: bool = False
     _pending: list[WatchEvent] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class Watcher:
         event = entry.shown_to(self.wanted)
         if event is None or self.missed:
             return
-        if len(self._pending) >= BUFFER:
+        if len(self._pending) >= self.at_most:
             self.missed = True
             self._pending.clear()
             return
@@ -87,11 +89,11 @@ class Feed:
     ``versions`` are those of a whole picture: what came before them can not be resumed.
     """
 
-    def __init__(self, versions: Versions) -> None:
+    def __init__(self, versions: Versions, *, history: int = HISTORY) -> None:
         self.versions = versions
         self.watchers: list[Watcher] = []
         self._floor = versions
-        self._history: deque[Entry] = deque(maxlen=HISTORY)
+        self._history: deque[Entry] = deque(maxlen=history)
 
     @property
     def token(self) -> str:
@@ -107,7 +109,7 @@ class Feed:
         """Record one change, reached at ``versions``."""
         self.versions = tuple(map(max, versions, self.versions))
         entry = Entry(self.versions, WatchEvent(kind, view, self.token), before)
-        if len(self._history) == HISTORY:
+        if len(self._history) == self._history.maxlen:
             self._floor = self._history[0].versions
         self._history.append(entry)
         for watcher in self.watchers:
@@ -133,10 +135,21 @@ class Feed:
         return _tokens_at_ends(tuple(latest.values()))
 
 
+def snapshot(views: Iterable[PerformerView], token: str, *, resync: bool) -> tuple[WatchEvent, ...]:
+    """Return what tells a watcher all that there is; only its end can be resumed from."""
+    return (
+        *([WatchEvent(EventKind.RESYNC, None, "")] if resync else []),
+        *(WatchEvent(EventKind.ADDED, view, "") for view in views),
+        WatchEvent(EventKind.SNAPSHOT_DONE, None, token),
+    )
+
+
 def _tokens_at_ends(events: Sequence[WatchEvent]) -> tuple[WatchEvent, ...]:
     """Return the events with the token left only on the last of each run that shares it."""
-    following = [event.resume_token for event in events[1:]] + [""]
-    return tuple(
-        replace(event, resume_token="") if event.resume_token == after else event
-        for event, after in zip(events, following, strict=True)
+    return (
+        *(
+            replace(event, resume_token="") if event.resume_token == after.resume_token else event
+            for event, after in pairwise(events)
+        ),
+        *events[-1:],
     )

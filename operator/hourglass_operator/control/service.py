@@ -25,7 +25,7 @@ from hourglass_services.control.port import (
 )
 
 from .failures import not_found, told
-from .feed import Feed, Versions, Watcher
+from .feed import Feed, Versions, Watcher, snapshot
 
 FIELD_MANAGER = "hourglass-control"
 REQUEST_ID = f"{GROUP}/request-id"
@@ -201,12 +201,9 @@ class PerformerControl:
                 yield WatchEvent(EventKind.BOOKMARK, None, feed.token)
 
     def _snapshot(self, feed: Feed, wanted: Filter, *, resync: bool) -> tuple[WatchEvent, ...]:
-        """Return all that is there; only its end can be resumed from."""
-        events = [WatchEvent(EventKind.RESYNC, None, "")] if resync else []
-        for key, manifest in sorted(self._caches.performers.objects.items()):
-            if wanted.matches(manifest):
-                events.append(WatchEvent(EventKind.ADDED, self._view(key, manifest), ""))
-        return (*events, WatchEvent(EventKind.SNAPSHOT_DONE, None, feed.token))
+        there = self._caches.performers.objects
+        views = (self._view(key, there[key]) for key in sorted(there) if wanted.matches(there[key]))
+        return snapshot(views, feed.token, resync=resync)
 
     def _synced(self) -> Feed:
         """Return the feed; UNAVAILABLE until the caches hold a whole picture to begin it from."""

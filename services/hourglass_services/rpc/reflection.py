@@ -1,13 +1,19 @@
 """Server reflection, under v1alpha and under v1.
 
 grpcio-reflection ships v1alpha only. The messages of v1 are the same on the wire, so the one
-servicer answers under both names.
+servicer answers under both names. Its descriptors lack the JSON names of fields (protoc drops
+them from Python code), and grpcurl would then show ``avs_address`` for what every other client
+calls ``avsAddress``: they are put back.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import AsyncIterator, Iterable
+from functools import cache
+from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
@@ -18,11 +24,36 @@ _V1_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 def register_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Let clients such as grpcurl list and call ``services`` without .proto files."""
     servicer = ReflectionServicer((*services, _V1_ALPHA))
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
+
+    async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        async for answer in servicer.ServerReflectionInfo(requests, context):
+            if answer.HasField("file_descriptor_response"):
+                files = answer.file_descriptor_response.file_descriptor_proto
+                files[:] = [_with_json_names(file) for file in files]
+            yield answer
+
+    handler: Any = grpc.stream_stream_rpc_method_handler(
+        info,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     for name in (_V1, _V1_ALPHA):
         generic = grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
         server.add_generic_rpc_handlers((generic,))
+
+
+@cache
+def _with_json_names(serialized: bytes) -> bytes:
+    """Return the file descriptor with the JSON name of every field."""
+    file = FileDescriptorProto.FromString(serialized)
+    for message in file.message_type:
+        _name_fields(message)
+    return file.SerializeToString()
+
+
+def _name_fields(message: DescriptorProto) -> None:
+    for field in message.field:
+        if not field.json_name:
+            field.json_name = re.sub(r"_+(.)?", lambda m: (m[1] or "").upper(), field.name)
+    for nested in message.nested_type:
+        _name_fields(nested)

@@ -28,6 +28,9 @@ def _path(field: Any) -> str:
     parts: list[str] = []
     for element in field.elements if field is not None else ():
         subscript = element.subscript
-        suffix = f"[{subscript.value}]" if subscript is not None else ""
-        parts.append(element.field_name + suffix)
+        parts.append(element.field_name + ("" if subscript is None else _quoted(subscript.value)))
     return ".".join(parts)
+
+
+def _quoted(index: Any) -> str:
+    return f'["{index}"]' if isinstance(index, str) else f"[{index}]"

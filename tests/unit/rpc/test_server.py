@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 import pytest
 from eigenlayer.hourglass.control.v1 import control_pb2, control_pb2_grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from hourglass_common.domain.errors import Code, FieldViolation, HourglassError
@@ -59,7 +60,7 @@ async def refused(channel: grpc.aio.Channel) -> HourglassError:
 
 async def test_bytes_that_are_no_request_are_an_invalid_argument_naming_the_message() -> None:
     async with served(Waits()) as (_, channel):
-        call = channel.unary_unary(f"/{SERVICE}/GetPerformer")
+        call: Any = channel.unary_unary(f"/{SERVICE}/GetPerformer")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\xff\xff\xff", timeout=5)
     error = from_rpc_error(caught.value)
@@ -70,9 +71,9 @@ async def test_bytes_that_are_no_request_are_an_invalid_argument_naming_the_mess
 
 async def test_malformed_bytes_for_a_stream_are_an_invalid_argument_too() -> None:
     async with served(Waits()) as (_, channel):
+        watch: Any = channel.unary_stream(f"/{SERVICE}/WatchPerformers")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for _ in channel.unary_stream(f"/{SERVICE}/WatchPerformers")(b"\xff", timeout=5):
-                pass
+            await watch(b"\xff", timeout=5).read()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -114,13 +115,12 @@ async def test_an_unexpected_failure_tells_a_request_id_and_nothing_else() -> No
 
 
 async def test_a_stream_that_fails_midway_ends_with_the_error() -> None:
-    got: list[str] = []
     async with served(Fails(HourglassError(Code.ABORTED, "changed"))) as (_, channel):
         stub: Any = control_pb2_grpc.PerformerControlStub(channel)
+        watch = stub.WatchPerformers(control_pb2.WatchPerformersRequest())
+        assert (await watch.read()).resume_token == "1"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for answer in stub.WatchPerformers(control_pb2.WatchPerformersRequest()):
-                got.append(answer.resume_token)
-    assert got == ["1"]
+            await watch.read()
     assert caught.value.code() is grpc.StatusCode.ABORTED
 
 
@@ -194,19 +194,41 @@ async def test_health_lists_the_server_and_each_service() -> None:
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
+async def reflect(channel: grpc.aio.Channel, version: str, **question: str) -> Any:
+    call: Any = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )()
+    await call.write(reflection_pb2.ServerReflectionRequest(**question))
+    answer = await call.read()
+    call.cancel()
+    return answer
+
+
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection_answers_under_both_names(version: str) -> None:
     async with served(Waits()) as (_, channel):
-        call: Any = channel.stream_stream(
-            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
-            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-        )()
-        await call.write(reflection_pb2.ServerReflectionRequest(list_services="*"))
-        answer = await call.read()
-        call.cancel()
+        answer = await reflect(channel, version, list_services="*")
     names = {service.name for service in answer.list_services_response.service}
     assert {SERVICE, "grpc.health.v1.Health"} <= names
+
+
+async def test_reflection_tells_the_json_names_of_fields() -> None:
+    async with served(Waits()) as (_, channel):
+        answer = await reflect(channel, "v1", file_containing_symbol=SERVICE)
+    files = [
+        FileDescriptorProto.FromString(file)
+        for file in answer.file_descriptor_response.file_descriptor_proto
+    ]
+    fields = {
+        field.name: field.json_name
+        for file in files
+        for message in file.message_type
+        for field in message.field
+    }
+    assert fields["avs_address"] == "avsAddress"
+    assert fields["image"] == "image"
 
 
 async def test_a_taken_port_is_an_error_that_names_the_flag() -> None:
