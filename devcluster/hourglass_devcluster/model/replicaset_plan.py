@@ -1,4 +1,4 @@
-"""What a ReplicaSet asks for now: pods to make, to delete, to adopt, to let go; its status. Pure."""
+"""What a ReplicaSet asks for now: pods to make, delete, adopt or let go; its status. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
