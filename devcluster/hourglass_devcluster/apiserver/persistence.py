@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import orjson
+from hourglass_common.domain.errors import Code, HourglassError
 
 from hourglass_devcluster.model.store import Change, Store
 
@@ -28,11 +29,19 @@ class Database:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open or make the file; None keeps everything in memory only."""
-        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        """Open or make the file; None keeps everything in memory only.
+
+        FAILED_PRECONDITION if another process has it open, or if it is none of ours.
+        """
+        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=0.5)
+        try:
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT;")
+        except sqlite3.DatabaseError as exc:
+            self._connection.close()
+            raise _unusable(path, exc) from exc
 
     def load(self) -> Store:
         """Return the store as the last run left it."""
@@ -65,3 +74,15 @@ class Database:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _unusable(path: Path | None, exc: sqlite3.DatabaseError) -> HourglassError:
+    is_locked = getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+    return HourglassError(
+        Code.FAILED_PRECONDITION,
+        f"{path} is in use by another process" if is_locked else f"{path} can not be used: {exc}",
+        reason="DATA_DIR_IN_USE" if is_locked else "DATA_DIR_UNUSABLE",
+        hint="stop the other dev cluster, or give another data directory"
+        if is_locked
+        else "give another data directory, or start with a fresh one",
+    )

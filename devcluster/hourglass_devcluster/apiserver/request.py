@@ -15,6 +15,7 @@ from hourglass_devcluster.model.status import (
     ApiError,
     bad_request,
     no_such_path,
+    not_served,
     unsupported_media_type,
 )
 
@@ -63,10 +64,12 @@ class Paths:
         if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
             namespace, rest = rest[1], rest[2:]
         kind = self._kinds.get((group, version, rest[0] if rest else ""))
-        if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
-            raise no_such_path()
+        if kind is None or (namespace and not kind.namespaced):
+            raise not_served(f"{group}/{version} {'/'.join(rest[:1])}".strip("/ "))
         name, subresource = (*rest[1:], "", "")[:2]
-        if not kind.serves(subresource) or (name and kind.namespaced and not namespace):
+        if len(rest) > 3 or not kind.serves(subresource):
+            raise not_served(f"{kind.plural}/{subresource}")
+        if name and kind.namespaced and not namespace:
             raise no_such_path()
         return Target(kind, namespace, name, subresource)
 

@@ -124,6 +124,14 @@ def no_such_path() -> ApiError:
     )
 
 
+def not_served(what: str) -> ApiError:
+    """Return 404 for a kind or subresource that Kubernetes may have and the dev cluster lacks."""
+    text = (
+        f"the server could not find the requested resource: the dev cluster does not serve {what}"
+    )
+    return ApiError(404, "NotFound", text)
+
+
 def required(field: str, why: str = "") -> Cause:
     message = "Required value" + (f": {why}" if why else "")
     return Cause("FieldValueRequired", message, field)
