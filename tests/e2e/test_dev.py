@@ -27,7 +27,7 @@ async def submit(dev: DevRun, payload: str, task_id: str = "") -> str:
 
 async def performers(dev: DevRun) -> list[str]:
     done = await run(
-        *command("performer", "list", f"--control={dev.addresses['performerControl']}", "-o=name")
+        *command("performer", "list", f"--control={dev.addresses['performerControl']}", "-oname")
     )
     assert done.status == 0, done.err
     return done.out.split()

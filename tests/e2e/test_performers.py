@@ -37,11 +37,11 @@ def submission(payload: bytes = b"0x4") -> Submission:
     )
 
 
-async def deploy(client: ExecutorClient, version: str, **environment: str) -> str:
+async def deploy(client: ExecutorClient, digest: str, **environment: str) -> str:
     """Deploy the demo performer for the AVS of these tests; return once it serves."""
     request = DeployRequest(
         avs_address=AVS,
-        digest=version,
+        digest=digest,
         registry="demo-performer",
         environment=tuple(
             EnvironmentVariable(name=name, value=value) for name, value in environment.items()
@@ -71,7 +71,7 @@ async def test_a_performer_that_dies_in_a_task_leaves_an_unknown_outcome_told_ag
     ):
         client = ExecutorClient(channel)
         settings = {"DEMO_PERFORMER_EXIT_DURING": "1", "DEMO_PERFORMER_LEDGER": str(ledger)}
-        await deploy(client, "v1", **settings)
+        await deploy(client, "sha256:" + "1" * 64, **settings)
         task = submission()
         for _ in range(2):
             with pytest.raises(HourglassError) as ended:
@@ -104,7 +104,7 @@ async def test_an_image_change_under_load_loses_nothing(tmp_path: Path) -> None:
     ):
         client = ExecutorClient(channel)
         settings = {"DEMO_PERFORMER_DELAY": "0.02", "DEMO_PERFORMER_LEDGER": str(ledger)}
-        await deploy(client, "v1", **settings)
+        await deploy(client, "sha256:" + "1" * 64, **settings)
         async with asyncio.TaskGroup() as group:
             for _ in range(4):
                 group.create_task(load(client))
