@@ -1,5 +1,6 @@
 """What Kubernetes fills into the built-in kinds when the writer leaves it out."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address
 from typing import Any
@@ -158,6 +159,11 @@ def _namespace(manifest: dict[str, Any]) -> None:
 
 def _secret(manifest: dict[str, Any]) -> None:
     manifest.setdefault("type", "Opaque")
+    plain = manifest.pop("stringData", None)
+    if plain:
+        data = _section(manifest, "data")
+        for name, text in plain.items():
+            data[name] = b64encode(text.encode()).decode()
 
 
 def _endpoint_slice(manifest: dict[str, Any]) -> None:

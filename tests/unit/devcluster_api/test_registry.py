@@ -12,6 +12,7 @@ from hourglass_devcluster.model.kinds import (
     NAMESPACES,
     PODS,
     REPLICA_SETS,
+    SECRETS,
     SERVICES,
 )
 from hourglass_devcluster.model.status import ApiError
@@ -340,3 +341,12 @@ def test_delete_options_come_from_the_body_or_the_query() -> None:
     assert options_of(None, {"propagationPolicy": "Orphan"}).propagation == "Orphan"
     with pytest.raises(ApiError, match="is not Background"):
         options_of({"propagationPolicy": "Sideways"}, {})
+
+
+def test_the_plain_text_of_a_secret_is_encoded() -> None:
+    registry = make_registry()
+    body = {"metadata": {"name": "s"}, "stringData": {"a": "b"}}
+    made = registry.create(SECRETS, "default", body, write())
+    assert made["data"] == {"a": "Yg=="}
+    assert made["type"] == "Opaque"
+    assert "stringData" not in made
