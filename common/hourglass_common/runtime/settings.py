@@ -6,7 +6,7 @@ came from, and turns validation errors into words that name the flag, the variab
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -84,9 +84,23 @@ def _read_file(path: Path, origins: dict[Path_, str]) -> dict[str, Any]:
         raise HourglassError(
             Code.INVALID_ARGUMENT, f"{path}: the configuration must be a mapping of keys"
         )
+    _refuse_repeated(_lines(node, ()), path)
     for keys, line in _lines(node, ()):
         origins[keys] = f"{path}:{line}"
     return loaded
+
+
+def _refuse_repeated(keys: Iterable[tuple[Path_, int]], path: Path) -> None:
+    """YAML lets a second key of the same name replace the first without a word."""
+    first: dict[Path_, int] = {}
+    for key, line in keys:
+        if key in first:
+            raise HourglassError(
+                Code.INVALID_ARGUMENT,
+                f"{path}:{line}: {'.'.join(key)} is given twice, first in line {first[key]}",
+                reason="INVALID_CONFIGURATION",
+            )
+        first[key] = line
 
 
 def _lines(node: Any, at: Path_) -> Iterator[tuple[Path_, int]]:

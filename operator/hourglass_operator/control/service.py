@@ -30,6 +30,7 @@ from .feed import Feed, Versions, Watcher, snapshot
 FIELD_MANAGER = "hourglass-control"
 REQUEST_ID = f"{GROUP}/request-id"
 REQUEST_DIGEST = f"{GROUP}/request-digest"
+PERFORMER = f"{GROUP}/performer"
 REVISION = f"{GROUP}/revision"
 SERVING = f"{GROUP}/serving"
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -250,9 +251,11 @@ class PerformerControl:
     def _on_slice(self, change: Change) -> None:
         slice_ = change.new or change.old or {}
         service = labels(slice_).get(SERVICE_NAME, "")
-        if not service.startswith("performer-"):
+        # The label came from the Service: it tells performer x-staged from x's staged Service.
+        name = labels(slice_).get(PERFORMER) or service.removeprefix("performer-")
+        if service != f"performer-{name}":
             return
-        key = (change.key[0], service.removeprefix("performer-"))
+        key = (change.key[0], name)
         known = self._slices.setdefault(key, {})
         if change.new is None:
             known.pop(change.key, None)
@@ -264,7 +267,7 @@ class PerformerControl:
 
     def _on_pod(self, change: Change) -> None:
         pod = change.new or change.old or {}
-        name = labels(pod).get(f"{GROUP}/performer")
+        name = labels(pod).get(PERFORMER)
         if name:
             self._refresh((change.key[0], name))
 

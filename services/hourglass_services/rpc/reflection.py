@@ -23,7 +23,7 @@ _V1_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 
 def register_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Let clients such as grpcurl list and call ``services`` without .proto files."""
-    servicer = ReflectionServicer((*services, _V1_ALPHA))
+    servicer: Any = ReflectionServicer((*services, _V1_ALPHA))
 
     async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         async for answer in servicer.ServerReflectionInfo(requests, context):

@@ -123,6 +123,11 @@ def test_every_bad_value_is_told_at_once_with_where_it_came_from(tmp_path: Path)
     assert {v.field for v in error.violations} == {"workers", "control.grpcPort", "port"}
 
 
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    error = refused(tmp_path, "workers: 2\ncontrol:\n  address: a\n  address: b\n")
+    assert "program.yaml:4: control.address is given twice, first in line 3" in error.message
+
+
 @pytest.mark.parametrize("text", ["- a\n", "just text\n", "a: [\n"])
 def test_a_file_that_is_no_mapping_is_refused_with_its_path(tmp_path: Path, text: str) -> None:
     assert "program.yaml" in refused(tmp_path, text).message

@@ -1,0 +1,53 @@
+"""PerformerControl before its caches hold a whole picture."""
+
+import random
+
+import pytest
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.connection import Connection
+from hourglass_common.kube.reflector import Reflector
+from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS
+from hourglass_operator.control.service import Caches, PerformerControl
+from hourglass_services.control.port import Creation, Filter
+
+from tests.support.manual_clock import ManualClock
+
+
+async def no_authorization() -> None:
+    return None
+
+
+@pytest.fixture
+def control() -> PerformerControl:
+    client = KubeClient(Connection("http://127.0.0.1:1", None, no_authorization))
+    performers, slices = (
+        Reflector(client, kind, clock=ManualClock(), rng=random.Random(1))
+        for kind in (PERFORMERS, ENDPOINT_SLICES)
+    )
+    return PerformerControl(client, Caches(performers, slices))
+
+
+def assert_not_ready(error: HourglassError) -> None:
+    assert error.code is Code.UNAVAILABLE
+    assert error.reason == "CACHE_NOT_SYNCED"
+    assert "performers, endpointslices" in error.message
+    assert error.retry_after is not None
+
+
+async def test_no_call_mistakes_an_empty_cache_for_an_empty_cluster(
+    control: PerformerControl,
+) -> None:
+    creation = Creation(namespace="ns", name="a", spec={})
+    for call in (
+        control.create(creation),
+        control.get("ns", "a"),
+        control.list(Filter(), 10, ""),
+        control.delete("ns", "a", ""),
+    ):
+        with pytest.raises(HourglassError) as caught:
+            await call
+        assert_not_ready(caught.value)
+    with pytest.raises(HourglassError) as caught:
+        await anext(control.watch(Filter(), ""))
+    assert_not_ready(caught.value)
