@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hourglass_common.domain.clock import rfc3339
 from hourglass_common.domain.performer import parse_performer
 from hourglass_common.kube.objects import controller_of, is_pod_ready
 from hourglass_operator.planning.actions import (
@@ -158,6 +159,7 @@ class SimulatedCluster:
         name = f"{_name(replica_set)}-{self.version}"
         template["metadata"] |= {
             "name": name,
+            "creationTimestamp": rfc3339(START + timedelta(seconds=self.seconds)),
             "ownerReferences": [{"uid": replica_set["metadata"]["uid"], "controller": True}],
         }
         self.pods[name] = {"kind": "Pod", **template}

@@ -9,7 +9,7 @@ from . import manifests
 from .actions import Action, Apply, Delete, Patch, Plan, Report, WriteStatus
 from .naming import REVISION_LABEL, replica_set_name, revision_of
 from .observed import Observed, Revision, revision_of_replica_set
-from .reasons import STALLED, Reason
+from .reasons import WARNING, Reason
 from .rollout import plan_sizes
 from .status import judge, status_of
 from .trouble import Trouble
@@ -45,7 +45,7 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
     if status != performer.status:
         actions.append(WriteStatus(status))
         actions += _reports(performer.status, status)
-    return Plan(tuple(actions), NAME_RECHECK_SECONDS if taken else None)
+    return Plan(tuple(actions), NAME_RECHECK_SECONDS if taken else situation.recheck_after)
 
 
 def _name_taken(seen: Observed) -> Trouble | None:
@@ -136,7 +136,7 @@ def _reports(before: Manifest, after: Manifest) -> list[Action]:
     new = condition({"status": after}, "Ready") or {}
     if (old.get("status"), old.get("reason")) == (new.get("status"), new.get("reason")):
         return []
-    stalled = new.get("reason") in {reason.value for reason in STALLED}
-    bad = stalled and new.get("status") != "True"
+    warning = new.get("reason") in {reason.value for reason in WARNING}
+    bad = warning and new.get("status") != "True"
     kind: Literal["Normal", "Warning"] = "Warning" if bad else "Normal"
     return [Report(kind, str(new.get("reason")), str(new.get("message")))]

@@ -15,6 +15,7 @@ class Reason(Enum):
     CRASH_LOOPING = "CrashLooping"  # the process ends again and again
     CONFIGURATION_FAILED = "ConfigurationFailed"  # a Secret or ConfigMap, or a key, is missing
     SECURITY_PROFILE = "SecurityProfile"  # the image needs what the security profile forbids
+    NOT_READY_IN_TIME = "NotReadyInTime"  # a pod runs, but its health check does not pass
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pods
     PODS_REFUSED = "PodsRefused"  # the API refuses the pods: quota, admission, a bad value
     NAME_TAKEN = "NameTaken"  # an object of somebody else has a name that the performer needs
@@ -37,3 +38,6 @@ STALLED = frozenset(
 
 BLOCKED = frozenset({Reason.NAME_TAKEN, Reason.NAME_LEAVING})
 """Reasons for which the operator itself does nothing: not even what runs counts as achieved."""
+
+WARNING = STALLED | {Reason.UNSCHEDULABLE, Reason.NOT_READY_IN_TIME}
+"""Reasons whose event is a warning."""

@@ -16,7 +16,7 @@ from hourglass_common.kube.objects import is_pod_ready, is_terminating, labels
 from .naming import REVISION_LABEL, grpc_endpoint, selector, service_name
 from .observed import Revision
 from .reasons import BLOCKED, STALLED, Reason
-from .trouble import Trouble, find_trouble
+from .trouble import Trouble, find_trouble, next_deadline
 
 Manifest = Mapping[str, Any]
 
@@ -32,6 +32,7 @@ class Situation:
     others: int
     pods: tuple[Manifest, ...]
     trouble: Trouble | None
+    recheck_after: float | None
     now: datetime
 
     @property
@@ -68,6 +69,7 @@ def judge(
     named = sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
     living = tuple(pod for pod in named if not is_terminating(pod))
     updated = [pod for pod in living if labels(pod).get(REVISION_LABEL) == current]
+    waiting = [pod for pod in updated if not is_pod_ready(pod)]
     return Situation(
         performer=performer,
         current=current,
@@ -75,7 +77,8 @@ def judge(
         newest=newest,
         others=sum(r.existing for r in revisions if r.hash != current),
         pods=living,
-        trouble=blocked or find_trouble(newest, (p for p in updated if not is_pod_ready(p))),
+        recheck_after=next_deadline(waiting, now),
+        trouble=blocked or find_trouble(newest, waiting, now),
         now=now,
     )
 

@@ -3,9 +3,12 @@
 A check looks at one pod and names the fault it finds; the first fault of the first pod wins.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from hourglass_common.kube.objects import condition
 
 from .observed import Revision
 from .reasons import Reason
@@ -15,6 +18,8 @@ Manifest = Mapping[str, Any]
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _MAX_MESSAGE = 1024
+READY_WITHIN = timedelta(seconds=60)
+"""How long a pod may be not ready before that is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +33,45 @@ class Trouble:
 Check = Callable[[Manifest], Trouble | None]
 
 
-def find_trouble(revision: Revision | None, pods: Iterable[Manifest]) -> Trouble | None:
-    """Return why the newest revision does not come up, None if nothing speaks against it."""
+def find_trouble(
+    revision: Revision | None, pods: Sequence[Manifest], now: datetime
+) -> Trouble | None:
+    """Return why the newest revision does not come up, None if nothing speaks against it.
+
+    ``pods`` are those that are not ready.
+    """
     if revision is not None and revision.failure and revision.existing < revision.wanted:
         return Trouble(Reason.PODS_REFUSED, revision.failure[:_MAX_MESSAGE])
     for pod in pods:
         found = next(filter(None, (check(pod) for check in CHECKS)), None)
         if found is not None:
             return Trouble(found.reason, found.message[:_MAX_MESSAGE])
-    return None
+    late = next((pod for pod in pods if now >= _deadline(pod)), None)
+    return None if late is None else _late(late)
+
+
+def next_deadline(pods: Iterable[Manifest], now: datetime) -> float | None:
+    """Return the seconds until the first of ``pods``, not ready, is late; None if none is to be."""
+    left = [(_deadline(pod) - now).total_seconds() for pod in pods if _deadline(pod) != _NEVER]
+    return min((seconds for seconds in left if seconds > 0), default=None)
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _deadline(pod: Manifest) -> datetime:
+    """Return when a pod that is not ready is late: counted from when it ceased to be, or began."""
+    ready = condition(pod, "Ready") or {}
+    since = ready.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp")
+    return datetime.fromisoformat(since) + READY_WITHIN if since else _NEVER
+
+
+def _late(pod: Manifest) -> Trouble:
+    """Say what is known: kubelet tells nowhere but in its events why a probe failed."""
+    said = (condition(pod, "Ready") or {}).get("message", "")
+    text = f"pod {pod['metadata']['name']} is not ready for {READY_WITHIN.seconds} s or longer"
+    hint = "its grpc.health.v1 service must answer SERVING; kubectl logs and describe show more"
+    return Trouble(Reason.NOT_READY_IN_TIME, f"{text}{f' ({said})' if said else ''}: {hint}")
 
 
 def image_can_not_be_pulled(pod: Manifest) -> Trouble | None:
@@ -72,14 +107,10 @@ def process_crashes(pod: Manifest) -> Trouble | None:
 
 
 def no_node_takes_it(pod: Manifest) -> Trouble | None:
-    for condition in (pod.get("status") or {}).get("conditions") or ():
-        if (
-            condition.get("type") == "PodScheduled"
-            and condition.get("status") == "False"
-            and condition.get("reason") == "Unschedulable"
-        ):
-            text = f"pod {pod['metadata']['name']}: {condition.get('message', '')}"
-            return Trouble(Reason.UNSCHEDULABLE, text)
+    scheduled = condition(pod, "PodScheduled") or {}
+    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+        text = f"pod {pod['metadata']['name']}: {scheduled.get('message', '')}"
+        return Trouble(Reason.UNSCHEDULABLE, text)
     return None
 
 

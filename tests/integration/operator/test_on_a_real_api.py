@@ -121,7 +121,8 @@ async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
 
 @pytest.fixture
 async def cluster(real_api: ControlPlane, namespace: str) -> AsyncIterator[Cluster]:
-    async with KubeClient(await connect(str(real_api.kubeconfig))) as client:
+    connection = await connect(str(real_api.kubeconfig))
+    async with KubeClient(connection, user_agent="test") as client:  # not a request of our programs
         await client.create(NAMESPACES, None, {"metadata": {"name": namespace}})
 
         async def account() -> Manifest | None:

@@ -285,6 +285,23 @@ def test_a_pod_that_no_node_takes_is_waited_for() -> None:
     assert status_of(cluster)["phase"] == "Pending"
 
 
+def test_a_pod_that_stays_unready_is_told_after_a_minute() -> None:
+    cluster = SimulatedCluster()
+    cluster.reconcile()
+    cluster.sync_replica_sets()
+    cluster.seconds += 20
+    assert cluster.reconcile().requeue_after == 40
+    cluster.seconds += 40
+    cluster.reconcile()
+    assert condition_of(cluster, "Ready") == ("False", "NotReadyInTime")
+    assert condition_of(cluster, "Degraded") == ("True", "NotReadyInTime")
+    assert condition_of(cluster, "Stalled")[0] == "absent"  # it may still come
+    assert cluster.events[-1].kind == "Warning"
+    assert cluster.reconcile().actions == ()
+    cluster.settle()
+    assert condition_of(cluster, "Degraded") == ("False", "InstancesReady")
+
+
 def test_a_transition_time_moves_only_when_the_condition_flips() -> None:
     cluster = SimulatedCluster()
     cluster.reconcile()
