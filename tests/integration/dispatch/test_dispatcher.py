@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from random import Random
 from threading import Event as BlockingEvent
 from time import monotonic
@@ -19,7 +20,7 @@ from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from hourglass_executor.routing.breaker import BreakerPolicy
-from hourglass_executor.routing.health import HealthPolicy
+from hourglass_executor.routing.health import HealthPolicy, HealthStatus
 from hourglass_executor.routing.policy import RouterPolicy
 from hourglass_executor.routing.retry_budget import RetryPolicy
 from hourglass_executor.routing.skip import SkipReason
@@ -41,6 +42,14 @@ from tests.support.performers import (
 AVS = "0xABcd"
 CLOCK = SystemClock()
 FAST_CHECKS = HealthPolicy(check_period=0.1, check_timeout=0.1)
+
+
+@dataclass
+class ClockThatJumps(SystemClock):
+    ahead: float = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 def task(number: int = 1, *, idempotent: bool = False, payload: bytes = b"x") -> Task:
@@ -380,6 +389,69 @@ async def test_a_repeat_that_finds_no_performer_does_not_hide_the_unknown_outcom
         await performer.began.wait()
         await performer.crash()
         assert isinstance(await execution, OutcomeUnknown)
+
+
+async def test_a_repeat_that_was_not_started_does_not_hide_the_unknown_outcome() -> None:
+    lost = aborts(grpc.StatusCode.UNAVAILABLE)
+    refused = aborts(grpc.StatusCode.UNAVAILABLE, hourglass_task_state="not-started")
+    performer = Performer()
+    policy = DispatchPolicy(retry=RetryPolicy(attempts=2))
+
+    async def first_lost_then_refused(
+        request: performer_pb2.TaskRequest, context: Context
+    ) -> performer_pb2.TaskResponse:
+        return await (lost if len(performer.ledger) == 1 else refused)(request, context)
+
+    performer.handler = first_lost_then_refused
+    async with (
+        running(performer),
+        dispatching(performer.endpoint(), policy=policy) as dispatcher,
+    ):
+        assert isinstance(await run(dispatcher, idempotent=True), OutcomeUnknown)
+    assert len(performer.ledger) == 2
+
+
+@asynccontextmanager
+async def waiting_for_readiness(
+    performer: Performer, clock: ClockThatJumps
+) -> AsyncIterator[tuple[Dispatcher, asyncio.Task[TaskOutcome]]]:
+    """A task that waits for an endpoint whose deployer does not call it ready yet."""
+    unready = replace(performer.endpoint(), ready=False)
+    async with (
+        running(performer),
+        Dispatcher(clock=clock, rng=Random(1)) as dispatcher,
+        asyncio.TaskGroup() as group,
+    ):
+        dispatcher.set_endpoints(AVS, "performer", [unready])
+        await until(lambda: view(dispatcher).health is HealthStatus.SERVING)
+        execution = group.create_task(dispatcher.execute(task(), clock.monotonic() + 10))
+        await asyncio.sleep(0)
+        yield dispatcher, execution
+
+
+async def test_a_task_cancelled_just_as_it_was_sent_is_not_run() -> None:
+    performer = Performer()
+    async with waiting_for_readiness(performer, ClockThatJumps()) as (dispatcher, execution):
+        dispatcher.set_endpoints(AVS, "performer", [performer.endpoint()])
+        assert view(dispatcher).in_flight == 1
+        execution.cancel()
+        await asyncio.wait([execution])
+        assert view(dispatcher).in_flight == 0
+    assert performer.ledger == []
+
+
+async def test_a_task_whose_time_ended_just_as_it_was_sent_is_not_run() -> None:
+    performer = Performer()
+    clock = ClockThatJumps()
+    async with waiting_for_readiness(performer, clock) as (dispatcher, execution):
+        dispatcher.set_endpoints(AVS, "performer", [performer.endpoint()])
+        clock.ahead += 11
+        outcome = await execution
+        assert isinstance(outcome, Failed)
+        assert not outcome.executed
+        assert outcome.error.code is Code.DEADLINE_EXCEEDED
+        assert view(dispatcher).in_flight == 0
+    assert performer.ledger == []
 
 
 async def test_a_cancelled_task_leaves_its_place_in_the_queue() -> None:
