@@ -61,12 +61,10 @@ def parse_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Optio
         ("ignore-sigterm", flag, "do not stop on SIGTERM"),
     )
     for name, read, help_text in table:
-        parser.add_argument(
-            f"--{name}",
-            type=read,
-            help=help_text,
-            **({"nargs": "?", "const": True} if read is flag else {"metavar": "VALUE"}),
-        )
+        if read is flag:
+            parser.add_argument(f"--{name}", type=read, help=help_text, nargs="?", const=True)
+        else:
+            parser.add_argument(f"--{name}", type=read, help=help_text, metavar="VALUE")
     given = vars(parser.parse_args(arguments))
     values: dict[str, Any] = {}
     for name, read, _ in table:
