@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from hourglass_common.domain.errors import HourglassError
 from hourglass_common.runtime.logs import get_logger
 
 from hourglass_devcluster.model import discovery, openapi
@@ -47,6 +48,9 @@ class Documents:
             return await handler(request)
         except ApiError as exc:
             return failure(exc)
+        except HourglassError as exc:
+            log.error("request failed", path=request.path, error=str(exc))
+            return failure(ApiError(500, "InternalError", f"Internal error occurred: {exc}"))
         except web.HTTPRequestEntityTooLarge as exc:
             text = f"Request entity too large: limit is {exc.text or ''}"
             return failure(ApiError(413, "RequestEntityTooLarge", text))

@@ -54,7 +54,18 @@ class Database:
         return store
 
     def keep(self, change: Change) -> None:
-        """Commit one change."""
+        """Commit one change. INTERNAL if the disk refuses it."""
+        try:
+            self._commit(change)
+        except sqlite3.Error as exc:
+            raise HourglassError(
+                Code.INTERNAL,
+                f"the change can not be kept on disk: {exc}",
+                reason="STORAGE_FAILED",
+                hint="free space in the data directory, then restart the dev cluster",
+            ) from exc
+
+    def _commit(self, change: Change) -> None:
         namespace, name = change.key
         with self._connection:
             self._connection.execute("BEGIN")

@@ -112,6 +112,8 @@ def unsupported_media_type(content_type: str, supported: Sequence[str]) -> ApiEr
         f"the body of the request was in an unknown format ({content_type or 'none'}) - "
         f"accepted media types include: {', '.join(supported)}"
     )
+    if "protobuf" in content_type:  # what kubectl sends from its own flags, not from a file
+        text += "; with kubectl, write the object to a file and use `apply -f`"
     return ApiError(415, "UnsupportedMediaType", text)
 
 
