@@ -41,7 +41,7 @@ from hourglass_executor.routing.events import (
     Ticket,
     Wait,
 )
-from hourglass_executor.routing.health import HealthPolicy
+from hourglass_executor.routing.health import HealthPolicy, HealthStatus
 from hourglass_executor.routing.policy import RouterPolicy
 from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
 from hourglass_executor.routing.router import Router
@@ -145,6 +145,19 @@ class Dispatcher:
     async def wait_usable(self, performer_id: str, timeout_seconds: float) -> bool:
         """Wait until a task could be sent to ``performer_id``; False when time ran out."""
         return await self._until(lambda: self._router.is_usable(performer_id), timeout_seconds)
+
+    async def wait_serving(self, performer_id: str, timeout_seconds: float) -> bool:
+        """Wait until an instance of ``performer_id`` is connected and SERVING, in any role, which
+        a staged one is before it is promoted; False when time ran out."""
+        return await self._until(
+            lambda: any(
+                view.performer_id == performer_id
+                and view.connected
+                and view.health is HealthStatus.SERVING
+                for view in self.snapshot()
+            ),
+            timeout_seconds,
+        )
 
     def snapshot(self) -> tuple[EndpointView, ...]:
         """Return every endpoint as it is now, those that only finish their calls included."""

@@ -14,7 +14,7 @@ import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
-from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
 from hourglass_common.runtime.system_clock import SystemClock
@@ -273,6 +273,18 @@ async def test_it_is_not_used_before_the_first_serving() -> None:
             assert view(dispatcher).last_health_check is not None
 
 
+async def test_a_staged_instance_is_seen_to_serve_and_takes_no_task_until_promoted() -> None:
+    performer = Performer()
+    async with (
+        running(performer),
+        dispatching(performer.endpoint(role=Role.STAGED), usable=False) as dispatcher,
+    ):
+        assert await dispatcher.wait_serving("performer", 5)
+        assert not await dispatcher.wait_usable("performer", 0.05)
+        dispatcher.set_endpoints(AVS, "performer", [performer.endpoint()])
+        assert await run(dispatcher) == Completed(b"x", "a")
+
+
 async def test_not_serving_by_watch_takes_it_out_within_200_ms() -> None:
     one, two = Performer("a"), Performer("b")
     async with (
@@ -416,13 +428,12 @@ async def waiting_for_readiness(
     performer: Performer, clock: ClockThatJumps
 ) -> AsyncIterator[tuple[Dispatcher, asyncio.Task[TaskOutcome]]]:
     """A task that waits for an endpoint whose deployer does not call it ready yet."""
-    unready = replace(performer.endpoint(), ready=False)
     async with (
         running(performer),
         Dispatcher(clock=clock, rng=Random(1)) as dispatcher,
         asyncio.TaskGroup() as group,
     ):
-        dispatcher.set_endpoints(AVS, "performer", [unready])
+        dispatcher.set_endpoints(AVS, "performer", [replace(performer.endpoint(), ready=False)])
         await until(lambda: view(dispatcher).health is HealthStatus.SERVING)
         execution = group.create_task(dispatcher.execute(task(), clock.monotonic() + 10))
         await asyncio.sleep(0)
