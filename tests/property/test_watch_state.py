@@ -13,6 +13,7 @@ from hourglass_common.kube.watch_state import (
     Listing,
     Manifest,
     PageRead,
+    Phase,
     TimeUp,
     Waiting,
     Watching,
@@ -21,6 +22,7 @@ from hourglass_common.kube.watch_state import (
     apply_change,
     key_of,
 )
+from hypothesis import Phase as RunPhase
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -123,22 +125,21 @@ class WatchMachine(RuleBasedStateMachine):
     def compact(self) -> None:
         self.server.compacted = self.server.version
 
-    @rule(u=UNIT, retry_after=st.none() | st.floats(0, 60))
-    def cut(self, u: float, retry_after: float | None) -> None:
+    @rule(u=UNIT, retry_after=st.none() | st.integers(0, 60))
+    def cut(self, u: float, retry_after: int | None) -> None:
         if not isinstance(self.state.phase, Waiting):
-            self._feed(Broke(retry_after=retry_after), u)
-            assert isinstance(self.state.phase, Waiting)
-            assert self.state.phase.until - self.now >= (retry_after or 0.0)
+            phase = self._feed(Broke(retry_after=retry_after), u)
+            assert isinstance(phase, Waiting)
+            assert phase.until - self.now >= (retry_after or 0) - 1e-9
 
     @rule(u=UNIT)
     def error_event(self, u: float) -> None:
         if isinstance(self.state.phase, Watching):
             body = {"kind": "Status", "code": 500, "metadata": {"resourceVersion": None}}
-            self._feed(EventRead({"type": "ERROR", "object": body}), u)
-            assert isinstance(self.state.phase, Waiting)
+            assert isinstance(self._feed(EventRead({"type": "ERROR", "object": body}), u), Waiting)
 
-    @rule(u=UNIT, seconds=st.floats(0, 300))
-    def end(self, u: float, seconds: float) -> None:
+    @rule(u=UNIT, seconds=st.integers(0, 300))
+    def end(self, u: float, seconds: int) -> None:
         if isinstance(self.state.phase, Watching):
             self.now += seconds
             self._feed(Ended(), u)
@@ -150,9 +151,9 @@ class WatchMachine(RuleBasedStateMachine):
             at = int(self.state.phase.version)
             if not any(version > at for version, _ in self.server.log):
                 body = {"metadata": {"resourceVersion": str(self.server.version)}}
-                self._feed(EventRead({"type": "BOOKMARK", "object": body}), u)
-                assert isinstance(self.state.phase, Watching)
-                assert self.state.phase.version == str(self.server.version)
+                phase = self._feed(EventRead({"type": "BOOKMARK", "object": body}), u)
+                assert isinstance(phase, Watching)
+                assert phase.version == str(self.server.version)
 
     @rule(u=UNIT)
     def bookmark_without_a_version(self, u: float) -> None:
@@ -175,14 +176,15 @@ class WatchMachine(RuleBasedStateMachine):
                 self._feed(read, u)
         return True
 
-    def _feed(self, read: Input, u: float) -> None:
-        self.now += 0.001
+    def _feed(self, read: Input, u: float) -> Phase:
+        self.now += 1 / 1024  # exact in binary, as all times here
         before = dict(self.cache)
         self.state, changes = advance(self.state, self.cache, read, now=self.now, u=u)
         assert self.cache == before, "advance does not write the cache"
         for change in changes:
             self._told(change)
             apply_change(self.cache, change)
+        return self.state.phase
 
     def _told(self, change: Change) -> None:
         """What a listener may rely on: changes are a consistent story, each version once."""
@@ -209,7 +211,7 @@ class WatchMachine(RuleBasedStateMachine):
     @invariant()
     def waits_are_bounded(self) -> None:
         if isinstance(self.state.phase, Waiting):
-            assert self.state.phase.until - self.now <= max(60.0, BACKOFF.maximum)
+            assert self.state.phase.until - self.now <= max(60.0, BACKOFF.maximum) + 1e-9
 
     @invariant()
     def listeners_and_cache_agree(self) -> None:
@@ -226,7 +228,26 @@ class WatchMachine(RuleBasedStateMachine):
 
 
 TestWatchState = WatchMachine.TestCase
-TestWatchState.settings = settings(max_examples=60, stateful_step_count=40)
+TestWatchState.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    # Without `explain`, which traces every line and would outlast the test's time limit.
+    phases=(RunPhase.generate, RunPhase.shrink),
+)
+
+
+def test_a_list_tells_a_recreated_object_from_a_changed_one() -> None:
+    def made(uid: str, version: str) -> Manifest:
+        return {"metadata": {"name": "a", "uid": uid, "resourceVersion": version}}
+
+    def kinds(new: Manifest) -> list[str]:
+        cache = {("", "a"): made("u1", "1")}
+        _, changes = advance(WatchState(), cache, PageRead((new,), "9"), now=0.0, u=0.0)
+        return [change.kind for change in changes]
+
+    assert kinds(made("u1", "1")) == []
+    assert kinds(made("u1", "2")) == ["modified"]
+    assert kinds(made("u2", "2")) == ["deleted", "added"]
 
 
 def test_a_server_that_answers_every_watch_with_410_is_not_listed_without_a_pause() -> None:
