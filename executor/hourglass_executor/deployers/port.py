@@ -43,9 +43,11 @@ class Deployer(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    async def deploy(self, deployment: Deployment, handle: str = "") -> None:
-        """Make it run, and keep it running until ``remove``; what runs already under this
-        performer id (``handle`` helps to find it) is taken over as it is.
+    async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
+        """Make it run, and keep it running until ``remove``.
+
+        ``handle`` is None for a new one; else the last one that was stored ("" if none was), and
+        what already runs under this performer id is taken over as it is.
 
         Returns when it was ordered, which is before it is ready. INVALID_ARGUMENT or
         FAILED_PRECONDITION for one that can not run here; UNAVAILABLE where there is no answer.

@@ -36,12 +36,7 @@ def admit(known: TaskRecord | None, digest: bytes) -> Admission:
     if known is None:
         return Run()
     if known.digest != digest:
-        raise HourglassError(
-            Code.ALREADY_EXISTS,
-            f"task {known.task_id} already processed: another task was submitted under this id",
-            reason="TASK_ID_REUSED",
-            hint="give each task an id of its own",
-        )
+        raise reused_id(known.task_id)
     match known.state:
         case TaskState.ACCEPTED | TaskState.DISPATCHED:
             return Join()
@@ -50,3 +45,12 @@ def admit(known: TaskRecord | None, digest: bytes) -> Admission:
             if answer is None:
                 raise ValueError(f"task {known.task_id} has ended without a result or an error")
             return Repeat(answer)
+
+
+def reused_id(task_id: str) -> HourglassError:
+    return HourglassError(
+        Code.ALREADY_EXISTS,
+        f"task {task_id} already processed: another task was submitted under this id",
+        reason="TASK_ID_REUSED",
+        hint="give each task an id of its own",
+    )

@@ -67,7 +67,7 @@ class TaskEnd:
             raise ValueError("a task ends in an end state, with a result or an error")
 
 
-def kept(error: HourglassError) -> TaskError:
+def as_kept(error: HourglassError) -> TaskError:
     return TaskError(
         code=error.code,
         message=error.message,
@@ -81,9 +81,9 @@ def unsuccessful_end(outcome: Failed | OutcomeUnknown) -> TaskEnd:
     """Return the end of a task that brought no result."""
     match outcome:
         case Failed(error, _):
-            return TaskEnd(state=TaskState.FAILED, error=kept(error))
+            return TaskEnd(state=TaskState.FAILED, error=as_kept(error))
         case OutcomeUnknown(error, _):
-            return TaskEnd(state=TaskState.UNKNOWN, error=kept(error))
+            return TaskEnd(state=TaskState.UNKNOWN, error=as_kept(error))
         case _:
             assert_never(outcome)
 
@@ -111,4 +111,15 @@ def lost_in_a_crash(task_id: str) -> TaskEnd:
             hint="see the performer's logs; submit it under another id if it may run again",
             metadata={"taskId": task_id},
         ),
+    )
+
+
+def caller_left(task_id: str) -> TaskError:
+    """Return the error of a task that was cancelled because its caller left."""
+    return TaskError(
+        code=Code.ABORTED,
+        message=f"nobody knows whether task {task_id} ran: its caller left, "
+        "and cancelOnDisconnect is set for its AVS",
+        reason=REASON_OUTCOME_UNKNOWN,
+        metadata={"taskId": task_id},
     )

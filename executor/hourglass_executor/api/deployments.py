@@ -1,0 +1,434 @@
+"""ExecutorManagementService: which performers run, and the change from one to the next.
+
+A new performer comes up beside the one in service, is promoted when it is healthy, and only
+then the old one drains and goes. One deployment at a time for each AVS; no call waits for another.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hourglass_common.domain.backoff import Backoff
+from hourglass_common.domain.clock import Clock, rfc3339
+from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.runtime.logs import get_logger
+from hourglass_services.executor.port import (
+    AuthSignature,
+    Challenge,
+    Deployed,
+    DeployRequest,
+    PerformerInfo,
+)
+
+from hourglass_executor.deployers.deployment import (
+    Artifact,
+    Deployment,
+    DeploymentRecord,
+    DeploymentState,
+    Mode,
+)
+from hourglass_executor.deployers.port import Deployer
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.routing.health import HealthStatus
+from hourglass_executor.storage.port import Store
+from hourglass_executor.storage.recover import (
+    AdoptDeployment,
+    ContinueDeployment,
+    RemoveDeployment,
+    recover_deployments,
+    wanted_anew,
+)
+
+from .challenge import Challenges
+
+log = get_logger(__name__)
+
+_ROLES = {
+    DeploymentState.STAGED: Role.STAGED,
+    DeploymentState.IN_SERVICE: Role.IN_SERVICE,
+    DeploymentState.RETIRING: Role.DRAINING,
+}
+_MESSAGES = {
+    Mode.KUBERNETES: ("Kubernetes deployment completed successfully", "k8s-deployment"),
+    Mode.PROCESS: ("Deployment completed successfully", "deployment"),
+    Mode.DOCKER: ("Deployment completed successfully", "deployment"),
+}
+_AGAIN = Backoff(minimum=1.0, maximum=60.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """In seconds: how long a deployment may take in each mode, and a drain."""
+
+    deploy: Mapping[Mode, float]
+    drain: float
+
+
+class Deployments:
+    """Implements ``ManagementPort``, and is the deployers' ``Listener``."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dispatcher: Dispatcher,
+        challenges: Challenges,
+        mode_for: Callable[[str], Mode],
+        new_id: Callable[[str], str],
+        times: Times,
+        clock: Clock,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._challenges = challenges
+        self._mode_for = mode_for
+        self._new_id = new_id
+        self._times = times
+        self._clock = clock
+        self._group = group
+        self._records: dict[str, DeploymentRecord] = {}
+        self._endpoints: dict[str, Sequence[Endpoint]] = {}
+        self._deploying: set[str] = set()
+        self._wanted: set[str] = set()
+        self._deployers: Mapping[Mode, Deployer] = {}
+        self._stopping = False
+
+    # -- the deployers' listener
+
+    def endpoints_changed(self, performer_id: str, endpoints: Sequence[Endpoint]) -> None:
+        if performer_id in self._records:
+            self._endpoints[performer_id] = endpoints
+            self._route(performer_id)
+
+    def handle_changed(self, performer_id: str, handle: str) -> None:
+        record = self._records.get(performer_id)
+        if record is not None and record.handle != handle:
+            self._records[performer_id] = replace(record, handle=handle)
+            self._group.create_task(self._keep(performer_id))
+
+    # -- life
+
+    def use(self, deployers: Mapping[Mode, Deployer]) -> None:
+        """Set the deployers, which need this object to be made."""
+        self._deployers = deployers
+
+    def is_served(self, avs: str) -> bool:
+        """Return whether the AVS has a performer here, or is to have one."""
+        return avs in self._wanted or any(
+            record.deployment.avs == avs and record.state is not DeploymentState.RETIRING
+            for record in self._records.values()
+        )
+
+    async def start(self, configured: Sequence[Deployment]) -> None:
+        """Take over what was deployed, and begin with what is configured and does not run yet.
+
+        Returns at once: each comes up by itself, and one that fails holds up no other.
+        """
+        kept = await self._store.deployments()
+        for step in recover_deployments(kept):
+            record = step.record
+            self._records[record.deployment.performer_id] = record
+            match step:
+                case AdoptDeployment():
+                    self._group.create_task(self._adopt(record))
+                case ContinueDeployment():
+                    self._group.create_task(self._bring_up(record.deployment, record.handle))
+                case RemoveDeployment():
+                    self._group.create_task(self._clear_away(record))
+        for deployment in wanted_anew(configured, kept):
+            self._wanted.add(deployment.avs)
+            self._group.create_task(self._bring_up(deployment, None))
+
+    # -- ManagementPort
+
+    async def challenge(self, operator_address: str) -> Challenge:
+        return self._challenges.issue(operator_address)
+
+    async def deploy(self, request: DeployRequest, timeout_seconds: float | None) -> Deployed:
+        self._challenges.check(request.auth)
+        for value, text in (
+            (request.avs_address, "AVS address is required"),
+            (request.digest, "Artifact digest is required"),
+            (request.registry, "Registry URL is required"),
+        ):
+            if not value:
+                raise HourglassError(Code.INVALID_ARGUMENT, text, reason="INVALID_REQUEST")
+        avs = request.avs_address.lower()
+        deployment = Deployment(
+            performer_id=self._new_id(avs),
+            avs=avs,
+            artifact=Artifact(registry=request.registry, digest=request.digest),
+            mode=self._mode_for(avs),
+            environment=request.environment,
+            service_account=request.service_account,
+        )
+        limit = self._times.deploy[deployment.mode]
+        await self._deploy(deployment, None, min(limit, timeout_seconds or limit))
+        message, prefix = _MESSAGES[deployment.mode]
+        return Deployed(
+            message=message,
+            deployment_id=f"{prefix}-{avs}-{deployment.performer_id.rpartition('-')[2]}",
+        )
+
+    async def list(self, avs_address: str, auth: AuthSignature | None) -> tuple[PerformerInfo, ...]:
+        self._challenges.check(auth)
+        wanted = avs_address.lower()
+        return tuple(
+            self._info(record)
+            for record in self._records.values()
+            if record.state is not DeploymentState.RETIRING
+            and wanted in ("", record.deployment.avs)
+        )
+
+    async def remove(self, performer_id: str, auth: AuthSignature | None) -> str:
+        self._challenges.check(auth)
+        if not performer_id:
+            raise HourglassError(
+                Code.INVALID_ARGUMENT, "performer ID is required", reason="INVALID_REQUEST"
+            )
+        record = self._records.get(performer_id)
+        if record is None or record.state is DeploymentState.RETIRING:
+            raise HourglassError(
+                Code.NOT_FOUND,
+                f"performer with ID {performer_id} not found",
+                reason="PERFORMER_NOT_FOUND",
+            )
+        if record.deployment.avs in self._deploying:
+            raise _in_progress(record.deployment.avs)
+        self._wanted.discard(record.deployment.avs)
+        await self._retire(record)
+        return f"Performer {performer_id} removed successfully"
+
+    # -- deployments
+
+    async def _bring_up(self, deployment: Deployment, handle: str | None) -> None:
+        """Deploy what is to run without anybody asking, again and again until it does."""
+        attempt = 0
+        while True:
+            try:
+                await self._deploy(deployment, handle, self._times.deploy[deployment.mode])
+                return
+            except HourglassError as error:
+                if error.code is Code.ALREADY_EXISTS:
+                    return  # a DeployArtifact came in between: it is newer
+                log.error(
+                    "performer not deployed",
+                    avs=deployment.avs,
+                    performer_id=deployment.performer_id,
+                    error=str(error),
+                )
+            attempt += 1
+            await asyncio.sleep(_AGAIN.delay(attempt, 0.0))
+            if self._in_service(deployment.avs) is not None:
+                return
+            # What failed is being cleared away under its own id.
+            deployment = replace(deployment, performer_id=self._new_id(deployment.avs))
+            handle = None
+
+    async def _deploy(self, deployment: Deployment, handle: str | None, seconds: float) -> None:
+        """Bring it up beside the one in service, promote it, and retire that."""
+        if deployment.avs in self._deploying:
+            raise _in_progress(deployment.avs)
+        deployer = self._deployer(deployment.mode)
+        self._deploying.add(deployment.avs)
+        try:
+            record = self._records.get(deployment.performer_id) or DeploymentRecord(
+                deployment=deployment,
+                state=DeploymentState.STAGED,
+                created_at=self._clock.wall(),
+            )
+            self._records[deployment.performer_id] = record
+            try:
+                # Stored before it is started: what a crash leaves running can be found again.
+                await self._store.put_deployment(record)
+                await self._until_healthy(deployer, deployment, handle, seconds)
+                await self._promote(deployment)
+            except BaseException:
+                await self._give_up(deployment)
+                raise
+        finally:
+            self._deploying.discard(deployment.avs)
+
+    async def _until_healthy(
+        self, deployer: Deployer, deployment: Deployment, handle: str | None, seconds: float
+    ) -> None:
+        deadline = self._clock.monotonic() + seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await deployer.deploy(deployment, handle)
+        except TimeoutError as exc:
+            raise self._too_late(deployer, deployment, seconds) from exc
+        left = deadline - self._clock.monotonic()
+        if not await self._dispatcher.wait_serving(deployment.performer_id, max(left, 0.0)):
+            raise self._too_late(deployer, deployment, seconds)
+
+    def _too_late(
+        self, deployer: Deployer, deployment: Deployment, seconds: float
+    ) -> HourglassError:
+        reason = deployer.reason(deployment.performer_id) or "it does not report SERVING"
+        return HourglassError(
+            Code.DEADLINE_EXCEEDED,
+            f"deployment timeout: performer {deployment.performer_id} ({deployment.artifact.image})"
+            f" was not healthy after {seconds:.0f} s: {reason}",
+            reason="DEPLOYMENT_TIMEOUT",
+            hint="the performer that was in service goes on serving; see the new one's logs",
+        )
+
+    async def _promote(self, deployment: Deployment) -> None:
+        performer_id = deployment.performer_id
+        old = self._in_service(deployment.avs)
+        record = replace(self._records[performer_id], state=DeploymentState.IN_SERVICE)
+        self._records[performer_id] = record
+        await self._store.put_deployment(record)
+        self._route(performer_id)
+        self._wanted.discard(deployment.avs)
+        log.info("performer promoted", avs=deployment.avs, performer_id=performer_id)
+        if old is not None and old.deployment.performer_id != performer_id:
+            # Off the list from now on; its drain is not the caller's business.
+            await self._mark_retiring(old)
+            self._group.create_task(self._clear_away(old))
+
+    async def _give_up(self, deployment: Deployment) -> None:
+        """Take away what did not become healthy; on a stop it stays for the next start."""
+        if self._stopping:
+            return
+        record = self._records.get(deployment.performer_id)
+        if record is not None:
+            self._group.create_task(self._clear_away(record))
+
+    def stop(self) -> None:
+        """From now on nothing is taken away any more because it did not come up."""
+        self._stopping = True
+
+    async def _retire(self, record: DeploymentRecord) -> None:
+        await self._mark_retiring(record)
+        await self._clear_away(record)
+
+    async def _mark_retiring(self, record: DeploymentRecord) -> None:
+        performer_id = record.deployment.performer_id
+        retiring = replace(self._records[performer_id], state=DeploymentState.RETIRING)
+        self._records[performer_id] = retiring
+        self._route(performer_id)
+        await self._store.put_deployment(retiring)
+
+    async def _clear_away(self, record: DeploymentRecord) -> None:
+        """Drain it, stop it, forget it; where its deployer does not answer, try again."""
+        performer_id = record.deployment.performer_id
+        lost = await self._dispatcher.drain(performer_id, self._times.drain)
+        if lost:
+            log.warning("drain timed out", performer_id=performer_id, tasks=lost)
+        attempt = 0
+        while True:
+            try:
+                deployer = self._deployer(record.deployment.mode)
+                if record.handle and not deployer.instances(performer_id):
+                    await deployer.deploy(record.deployment, record.handle)
+                await deployer.remove(performer_id)
+                break
+            except HourglassError as error:
+                log.error("performer not removed", performer_id=performer_id, error=str(error))
+                if error.code is not Code.UNAVAILABLE:
+                    break
+            attempt += 1
+            await asyncio.sleep(_AGAIN.delay(attempt, 0.0))
+        self._dispatcher.remove(performer_id)
+        self._records.pop(performer_id, None)
+        self._endpoints.pop(performer_id, None)
+        await self._store.drop_deployment(performer_id)
+        log.info("performer removed", performer_id=performer_id)
+
+    async def _adopt(self, record: DeploymentRecord) -> None:
+        """Follow what runs; where its deployer does not answer, try again."""
+        attempt = 0
+        while True:
+            try:
+                deployer = self._deployer(record.deployment.mode)
+                await deployer.deploy(record.deployment, record.handle)
+                return
+            except HourglassError as error:
+                log.error(
+                    "performer not adopted",
+                    performer_id=record.deployment.performer_id,
+                    error=str(error),
+                )
+            attempt += 1
+            await asyncio.sleep(_AGAIN.delay(attempt, 0.0))
+
+    # -- small things
+
+    def _deployer(self, mode: Mode) -> Deployer:
+        deployer = self._deployers.get(mode)
+        if deployer is None:
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"deploymentMode {mode.value} is not configured on this executor",
+                reason="DEPLOYMENT_MODE",
+                hint="add its section to the configuration: kubernetes, or processes.allow: true",
+            )
+        return deployer
+
+    def _in_service(self, avs: str) -> DeploymentRecord | None:
+        for record in self._records.values():
+            if record.deployment.avs == avs and record.state is DeploymentState.IN_SERVICE:
+                return record
+        return None
+
+    def _route(self, performer_id: str) -> None:
+        """Tell the dispatcher where the performer is, in the role that its state gives it."""
+        record = self._records[performer_id]
+        if performer_id not in self._endpoints:
+            return
+        role = _ROLES[record.state]
+        self._dispatcher.set_endpoints(
+            record.deployment.avs,
+            performer_id,
+            [
+                endpoint if endpoint.role is Role.DRAINING else replace(endpoint, role=role)
+                for endpoint in self._endpoints[performer_id]
+            ],
+        )
+
+    async def _keep(self, performer_id: str) -> None:
+        record = self._records.get(performer_id)
+        if record is None:
+            return
+        try:
+            await self._store.put_deployment(record)
+        except HourglassError as error:
+            log.error("deployment not kept", performer_id=performer_id, error=error.message)
+
+    def _info(self, record: DeploymentRecord) -> PerformerInfo:
+        deployment = record.deployment
+        views = [
+            view
+            for view in self._dispatcher.snapshot()
+            if view.performer_id == deployment.performer_id
+        ]
+        deployer = self._deployers.get(deployment.mode)
+        running = deployer.instances(deployment.performer_id) if deployer else ()
+        checks = [view.last_health_check for view in views if view.last_health_check]
+        staged = record.state is DeploymentState.STAGED
+        return PerformerInfo(
+            performer_id=deployment.performer_id,
+            avs_address=deployment.avs,
+            status="Staged" if staged else "InService",
+            artifact_registry=deployment.artifact.registry,
+            artifact_digest=deployment.artifact.digest,
+            artifact_tag=deployment.artifact.tag,
+            resource_healthy=any(one.running for one in running),
+            application_healthy=any(view.health is HealthStatus.SERVING for view in views),
+            last_health_check=rfc3339(max(checks)) if checks else "",
+            container_id=",".join(one.resource for one in running),
+        )
+
+
+def _in_progress(avs: str) -> HourglassError:
+    return HourglassError(
+        Code.ALREADY_EXISTS,
+        "deployment already in progress",
+        reason="DEPLOYMENT_IN_PROGRESS",
+        hint=f"wait until the running deployment for {avs} has ended",
+        retry_after=5.0,
+    )

@@ -1,0 +1,328 @@
+"""ExecutorService: verify, accept durably, execute at most once, sign, answer.
+
+An accepted task belongs to the executor: the caller's deadline and its leaving bound only its
+wait, unless the AVS is configured with ``cancelOnDisconnect``.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task
+from hourglass_common.runtime.logs import get_logger
+from hourglass_services.executor.port import Submission, TaskResult
+
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.signing.port import Signer, Verifier
+from hourglass_executor.storage.port import Store
+from hourglass_executor.storage.recover import EndTask, ResumeTask, recover_tasks
+from hourglass_executor.tasks.admission import Join, Repeat, Run, admit, reused_id
+from hourglass_executor.tasks.lifecycle import (
+    TaskEnd,
+    TaskRecord,
+    TaskState,
+    as_kept,
+    caller_left,
+    may_start_anew,
+    unsuccessful_end,
+)
+from hourglass_executor.tasks.messages import (
+    authorization_message,
+    certificate_bytes,
+    result_message_hash,
+    submission_digest,
+)
+from hourglass_executor.tasks.validation import validate_submission
+
+log = get_logger(__name__)
+
+DEFAULT_TASK_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvsPolicy:
+    """How the tasks of one AVS are run; ``task_timeout`` in seconds."""
+
+    task_timeout: float = DEFAULT_TASK_TIMEOUT
+    idempotent: bool = False
+    cancel_on_disconnect: bool = False
+    queue_when_none_ready: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who signs results, and for which certificate verifier ("" for none)."""
+
+    address: str
+    signer: Signer
+    certificate_verifier: str = ""
+    certificate_version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    digest: bytes
+    execution: asyncio.Task[TaskEnd]
+
+
+class TaskService:
+    """Implements ``ExecutorPort``; executions are tasks of ``group``, which the caller owns."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        verifier: Verifier,
+        store: Store,
+        dispatcher: Dispatcher,
+        is_served: Callable[[str], bool],
+        policies: Mapping[str, AvsPolicy],
+        clock: Clock,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._identity = identity
+        self._verifier = verifier
+        self._store = store
+        self._dispatcher = dispatcher
+        self._is_served = is_served
+        self._policies = policies
+        self._clock = clock
+        self._group = group
+        self._running: dict[str, _Running] = {}
+        self._stopping = False
+
+    async def submit(self, submission: Submission) -> TaskResult:
+        validate_submission(submission)
+        submission = replace(submission, avs_address=submission.avs_address.lower())
+        if submission.executor_address.lower() != self._identity.address.lower():
+            raise HourglassError(
+                Code.INVALID_ARGUMENT,
+                f"task executor address mismatch: expected {self._identity.address}, "
+                f"got {submission.executor_address}",
+                reason="EXECUTOR_MISMATCH",
+            )
+        self._verifier.verify(submission)
+        digest = submission_digest(submission, self._identity.address)
+        running = self._running.get(_key(submission))
+        if running is None:
+            known = await self._store.task(_key(submission))
+            # Another caller of the same task may have begun it while the store was asked.
+            running = self._running.get(_key(submission))
+            if running is None:
+                match admit(known, digest):
+                    case Repeat(answer):
+                        log.info("repeated task answered again", task_id=submission.task_id)
+                        return _result_of(answer)
+                    case Join():
+                        raise _not_kept(submission.task_id)
+                    case Run():
+                        running = self._begin(submission, digest)
+                    case admission:
+                        assert_never(admission)
+        if running.digest != digest:
+            raise reused_id(submission.task_id)
+        end = await self._wait_for(running.execution, submission.avs_address)
+        if end.result is not None:
+            return end.result
+        assert end.error is not None
+        raise end.error.as_error()
+
+    async def recover(self) -> None:
+        """End or resume what the executor before this one left unfinished."""
+        for step in recover_tasks(await self._store.unfinished()):
+            match step:
+                case EndTask(task_id, end):
+                    log.warning("task outcome unknown after a restart", task_id=task_id)
+                    await self._store.finish(task_id, end, self._clock.wall())
+                case ResumeTask(task):
+                    log.info("task resumed after a restart", task_id=task.task_id)
+                    self._start(task, accepted=True)
+                case _:
+                    assert_never(step)
+
+    async def stop(self, grace_seconds: float) -> int:
+        """Refuse new tasks and give running ones the grace; return how many are left."""
+        self._stopping = True
+        running = tuple(one.execution for one in self._running.values())
+        if running:
+            await asyncio.wait(running, timeout=grace_seconds)
+        for execution in running:
+            execution.cancel()
+        return len(self._running)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._running)
+
+    def _begin(self, submission: Submission, digest: bytes) -> "_Running":
+        usable = self._refuse_unless_served(submission.avs_address)
+        record = TaskRecord(
+            task_id=_key(submission),
+            digest=digest,
+            submission=submission,
+            # Where it goes out at once, the note that it does is part of the same commit.
+            state=TaskState.DISPATCHED if usable else TaskState.ACCEPTED,
+            accepted_at=self._clock.wall(),
+        )
+        return self._start(record, accepted=False)
+
+    def _start(self, task: TaskRecord, *, accepted: bool) -> "_Running":
+        execution = self._group.create_task(self._execute(task, accepted=accepted))
+        running = self._running[task.task_id] = _Running(task.digest, execution)
+        execution.add_done_callback(lambda _: self._running.pop(task.task_id, None))
+        return running
+
+    async def _wait_for(self, execution: asyncio.Task[TaskEnd], avs: str) -> TaskEnd:
+        try:
+            return await asyncio.shield(execution)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():  # the caller left
+                if self._policy(avs).cancel_on_disconnect:
+                    execution.cancel()
+                raise
+            raise HourglassError(
+                Code.UNAVAILABLE,
+                "the executor is stopping",
+                reason="EXECUTOR_STOPPING",
+                hint="send the task again under the same id: it is answered once",
+                retry_after=1.0,
+            ) from None
+
+    async def _execute(self, task: TaskRecord, *, accepted: bool) -> TaskEnd:
+        """Accept a task and run it to its end; never raises but for cancellation."""
+        try:
+            kept = task if accepted else await self._store.accept(task)
+            if kept is not task:  # it ended between the look at the store and now
+                return _end_of(kept, task.digest)
+            end = await self._run(task)
+        except HourglassError as error:  # the store failed: nothing more can be kept about it
+            log.error("task not kept", task_id=task.task_id, error=error.message)
+            return TaskEnd(state=TaskState.FAILED, error=as_kept(error))
+        except asyncio.CancelledError:
+            if not self._stopping:  # its caller left, and the AVS wants it to end with that
+                end = TaskEnd(state=TaskState.UNKNOWN, error=caller_left(task.task_id))
+                await self._store.finish(task.task_id, end, self._clock.wall())
+            raise
+        log.info(
+            "task ended",
+            task_id=task.task_id,
+            avs=task.submission.avs_address,
+            state=end.state.value,
+        )
+        return end
+
+    async def _run(self, task: TaskRecord) -> TaskEnd:
+        submission = task.submission
+        policy = self._policy(submission.avs_address)
+        if task.state is not TaskState.DISPATCHED:
+            await self._store.mark_dispatched(task.task_id)
+        outcome = await self._dispatcher.execute(
+            Task(
+                task_id=submission.task_id,
+                avs=submission.avs_address,
+                payload=submission.payload,
+                idempotent=policy.idempotent,
+            ),
+            self._clock.monotonic() + policy.task_timeout,
+        )
+        match outcome:
+            case Completed(output, _):
+                result = self._signed(submission, output)
+                end = TaskEnd(state=TaskState.COMPLETED, result=result)
+            case Failed() | OutcomeUnknown():
+                end = unsuccessful_end(outcome)
+            case _:
+                assert_never(outcome)
+        if may_start_anew(outcome):
+            await self._store.forget(task.task_id)
+        else:
+            await self._store.finish(task.task_id, end, self._clock.wall())
+        return end
+
+    def _signed(self, submission: Submission, output: bytes) -> TaskResult:
+        identity = self._identity
+        to_sign = result_message_hash(submission.task_id, output)
+        if identity.certificate_verifier:
+            to_sign = certificate_bytes(
+                to_sign,
+                submission.reference_timestamp,
+                identity.certificate_verifier,
+                identity.certificate_version,
+            )
+        signature = identity.signer.sign_for_solidity(to_sign)
+        return TaskResult(
+            task_id=submission.task_id,
+            operator_address=identity.address,
+            output=output,
+            result_signature=signature,
+            avs_address=submission.avs_address,
+            operator_set_id=submission.operator_set_id,
+            auth_signature=identity.signer.sign_message(
+                authorization_message(submission, identity.address, signature)
+            ),
+        )
+
+    def _refuse_unless_served(self, avs: str) -> bool:
+        """Return whether an instance takes tasks at this moment."""
+        if self._stopping:
+            raise HourglassError(
+                Code.UNAVAILABLE, "the executor is stopping", reason="EXECUTOR_STOPPING"
+            )
+        if not self._is_served(avs):
+            raise HourglassError(
+                Code.NOT_FOUND,
+                f"AVS performer not found for address {avs}",
+                reason="AVS_UNKNOWN",
+                hint="deploy one with DeployArtifact, or name it in avsPerformers",
+            )
+        usable = any(v.avs == avs and v.skipped is None for v in self._dispatcher.snapshot())
+        if not usable and not self._policy(avs).queue_when_none_ready:
+            raise HourglassError(
+                Code.UNAVAILABLE,
+                f"no instance of the performer of {avs} is ready",
+                reason="NONE_READY",
+                hint="the task was not accepted; send it again, or set whenNoneReady: Queue",
+                retry_after=1.0,
+            )
+        return usable
+
+    def _policy(self, avs: str) -> AvsPolicy:
+        return self._policies.get(avs) or AvsPolicy()
+
+
+def _key(submission: Submission) -> str:
+    """Return the id under which the task is known: one id in any case of its digits."""
+    return submission.task_id.lower()
+
+
+def _result_of(answer: TaskResult | HourglassError) -> TaskResult:
+    if isinstance(answer, HourglassError):
+        raise answer
+    return answer
+
+
+def _end_of(kept: TaskRecord, digest: bytes) -> TaskEnd:
+    match admit(kept, digest):
+        case Repeat(answer) if isinstance(answer, TaskResult):
+            return TaskEnd(state=kept.state, result=answer)
+        case Repeat():
+            return TaskEnd(state=kept.state, error=kept.error)
+        case Run() | Join():
+            raise _not_kept(kept.task_id)
+        case admission:
+            assert_never(admission)
+
+
+def _not_kept(task_id: str) -> HourglassError:
+    """The task is stored as running, and nothing runs it: its end could not be stored."""
+    return HourglassError(
+        Code.UNAVAILABLE,
+        f"the end of task {task_id} could not be stored",
+        reason="TASK_NOT_KEPT",
+        hint="check the disk of the executor and restart it: the outcome is then unknown",
+        retry_after=5.0,
+    )

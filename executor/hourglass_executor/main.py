@@ -1,0 +1,332 @@
+"""The executor: storage, dispatcher, deployers, then gRPC; and the same backwards at the end."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+from hourglass_common.domain.clock import Clock
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.connection import connect
+from hourglass_common.runtime.admin import make_app, serve_admin
+from hourglass_common.runtime.logs import get_logger
+from hourglass_common.runtime.system_clock import SystemClock
+from hourglass_services.control.client import PerformerControlClient
+from hourglass_services.executor.servicer import (
+    EXECUTOR_SERVICE,
+    MANAGEMENT_SERVICE,
+    ExecutorServicer,
+    ManagementServicer,
+)
+from hourglass_services.rpc.channel import open_channel
+from hourglass_services.rpc.server import RpcServer
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+
+from .api.challenge import Challenges
+from .api.deployments import Deployments, Times
+from .api.tasks import AvsPolicy, Identity, TaskService
+from .deployers.choose import configured, mode_for
+from .deployers.deployment import Mode
+from .deployers.kubernetes import KubernetesDeployer
+from .deployers.performer_objects import ByKubernetesApi, ByPerformerControl, PerformerObjects
+from .deployers.port import Deployer
+from .deployers.process import ProcessDeployer
+from .dispatch.dispatcher import Dispatcher
+from .settings import ExecutorSettings, Kubernetes
+from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable, EcdsaSigner
+from .signing.port import Verifier
+from .storage.memory import MemoryStore
+from .storage.port import Store
+from .storage.sqlite.store import SqliteStore
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a running executor listens; ``admin`` is "" where it is switched off."""
+
+    grpc: str
+    management: str
+    admin: str
+
+
+Ready = Callable[[Addresses], Awaitable[None] | None]
+
+
+async def run(
+    settings: ExecutorSettings,
+    *,
+    stop: asyncio.Event | None = None,
+    on_ready: Ready | None = None,
+    registry: CollectorRegistry | None = None,
+) -> None:
+    """Serve until cancelled, or until ``stop`` is set; ``on_ready`` is called when gRPC is served.
+
+    Performers come up meanwhile. Raises HourglassError for a configuration that can not be
+    served: a data directory in use, a taken port.
+    """
+    clock, rng = SystemClock(), Random()  # noqa: S311  jitter, not secrets
+    async with AsyncExitStack() as stack:
+        store = await _open_store(settings)
+        stack.push_async_callback(store.close)  # first in, last out
+        dispatcher = await stack.enter_async_context(
+            Dispatcher(clock=clock, rng=rng, registry=registry or REGISTRY)
+        )
+        group = await stack.enter_async_context(_Background())
+        executor = _Executor(settings, store, dispatcher, group.tasks, clock)
+        deployers = await _enter_deployers(settings, executor.deployments, stack, clock, rng)
+        executor.deployments.use(deployers)
+        await executor.tasks.recover()
+        await executor.deployments.start(configured(settings, _new_id))
+        await _serve(settings, executor, deployers, stop or asyncio.Event(), on_ready)
+
+
+class _Ended(Exception):
+    """The block that a background served has ended."""
+
+
+class _Background:
+    """A TaskGroup whose tasks are cancelled when its block ends."""
+
+    async def __aenter__(self) -> "_Background":
+        self.tasks = await asyncio.TaskGroup().__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.tasks.__aexit__(_Ended, _Ended(), None)
+        except* _Ended:
+            pass  # a failure of one of the tasks goes on
+
+
+class _Executor:
+    """The services, put together."""
+
+    def __init__(
+        self,
+        settings: ExecutorSettings,
+        store: Store,
+        dispatcher: Dispatcher,
+        group: asyncio.TaskGroup,
+        clock: Clock,
+    ) -> None:
+        keys = settings.operator.signing_keys
+        key = (keys.ecdsa if keys else None) or settings.operator.operator_private_key
+        assert key is not None
+        verification = settings.task_verification
+        assert verification is not None
+        signer = EcdsaSigner(key.private_key)
+        certificate = verification.certificate_verifier
+        self.deployments = Deployments(
+            store=store,
+            dispatcher=dispatcher,
+            challenges=Challenges(
+                operator_address=settings.operator.address,
+                signer=signer.address if settings.authentication.enabled else "",
+                new_token=lambda: secrets.token_hex(32),
+                clock=clock,
+            ),
+            mode_for=lambda avs: mode_for(avs, settings),
+            new_id=_new_id,
+            times=_times(settings),
+            clock=clock,
+            group=group,
+        )
+        self.tasks = TaskService(
+            identity=Identity(
+                address=settings.operator.address,
+                signer=signer,
+                certificate_verifier=certificate.address if certificate else "",
+                certificate_version=certificate.version if certificate else "1",
+            ),
+            verifier=_verifier(settings),
+            store=store,
+            dispatcher=dispatcher,
+            is_served=self.deployments.is_served,
+            policies=_policies(settings),
+            clock=clock,
+            group=group,
+        )
+
+
+async def _serve(
+    settings: ExecutorSettings,
+    executor: _Executor,
+    deployers: Mapping[Mode, Deployer],
+    stop: asyncio.Event,
+    on_ready: Ready | None,
+) -> None:
+    tasks = (EXECUTOR_SERVICE, ExecutorServicer(executor.tasks))
+    management = (MANAGEMENT_SERVICE, ManagementServicer(executor.deployments))
+    ports = (settings.grpc_port, settings.management_server_grpc_port)
+    apart = ports[1] not in (0, ports[0])
+    servers = [RpcServer([tasks] if apart else [tasks, management])]
+    if apart:
+        servers.append(RpcServer([management]))
+    serving = False
+
+    def ready() -> str | None:
+        return None if serving else "gRPC is not served"
+
+    admin_app = make_app(ready={"grpc": ready})
+    async with serve_admin(admin_app, settings.metrics.address, flag="metrics.address") as admin:
+        try:
+            for server, port, name in zip(
+                servers, ports, ("grpcPort", "managementServerGrpcPort"), strict=False
+            ):
+                await server.start(
+                    f"{settings.grpc_host}:{port}", flag=name, insecure=settings.insecure
+                )
+            serving = True
+            addresses = Addresses(
+                grpc=f"{settings.grpc_host}:{servers[0].port}",
+                management=f"{settings.grpc_host}:{servers[-1].port}",
+                admin=admin,
+            )
+            log.info(
+                "executor serving",
+                grpc=addresses.grpc,
+                management=addresses.management,
+                admin=admin,
+            )
+            if on_ready is not None and (told := on_ready(addresses)) is not None:
+                await told
+            await stop.wait()
+        finally:
+            serving = False
+            await _stop(settings, executor, deployers, servers)
+
+
+async def _stop(
+    settings: ExecutorSettings,
+    executor: _Executor,
+    deployers: Mapping[Mode, Deployer],
+    servers: list[RpcServer],
+) -> None:
+    """Say NOT_SERVING, let what runs finish within the grace, then stop the performers."""
+    executor.deployments.stop()
+    grace = settings.stop_grace
+    async with asyncio.TaskGroup() as stopping:
+        for server in servers:
+            stopping.create_task(server.stop(grace))
+        left = stopping.create_task(executor.tasks.stop(grace))
+    if left.result():
+        log.warning("tasks left behind by the stop", tasks=left.result())
+    if settings.processes.stop_on_exit:
+        for deployer in deployers.values():
+            await deployer.stop_all()
+
+
+async def _open_store(settings: ExecutorSettings) -> Store:
+    if settings.storage.keeps_nothing:
+        log.warning("nothing is kept: a restart forgets tasks and deployments", storage="memory")
+        return MemoryStore()
+    if settings.storage.type == "badger":
+        log.info("badger is kept as SQLite", directory=str(settings.store_directory))
+    return await SqliteStore.open(settings.store_directory)
+
+
+async def _enter_deployers(
+    settings: ExecutorSettings,
+    listener: Deployments,
+    stack: AsyncExitStack,
+    clock: Clock,
+    rng: Random,
+) -> dict[Mode, Deployer]:
+    found: dict[Mode, Deployer] = {}
+    if settings.processes.allow:
+        found[Mode.PROCESS] = await stack.enter_async_context(
+            ProcessDeployer(
+                listener,
+                commands=settings.processes.commands,
+                log_directory=Path(settings.data_dir) / "logs",
+                clock=clock,
+                rng=rng,
+                stop_grace=settings.processes.stop_grace,
+            )
+        )
+    if settings.kubernetes is not None:
+        objects = await _performer_objects(settings.kubernetes, stack, clock, rng)
+        found[Mode.KUBERNETES] = await stack.enter_async_context(
+            KubernetesDeployer(
+                listener,
+                objects,
+                image_pull_policy=settings.kubernetes.image_pull_policy,
+                call_timeout=settings.kubernetes.connection_timeout,
+            )
+        )
+    return found
+
+
+async def _performer_objects(
+    kubernetes: Kubernetes, stack: AsyncExitStack, clock: Clock, rng: Random
+) -> PerformerObjects:
+    if kubernetes.via == "control":
+        channel = await stack.enter_async_context(
+            open_channel(kubernetes.performer_control.address)
+        )
+        return ByPerformerControl(PerformerControlClient(channel, rng=rng), kubernetes.namespace)
+    path = kubernetes.kube_config_path or None
+    client = await stack.enter_async_context(KubeClient(await connect(path)))
+    return ByKubernetesApi(client, kubernetes.namespace, clock, rng)
+
+
+def _verifier(settings: ExecutorSettings) -> Verifier:
+    verification = settings.task_verification
+    assert verification is not None
+    UNVERIFIED.set(verification.mode == "none")
+    if verification.mode == "none":
+        return AcceptAll()
+    return AggregatorTable(
+        tuple(
+            Aggregator(
+                address=one.address,
+                signer=one.signer or one.address,
+                avs=one.avs_address,
+                operator_sets=frozenset(one.operator_sets),
+            )
+            for one in verification.aggregators
+        ),
+        settings.operator.address,
+    )
+
+
+UNVERIFIED = Gauge(
+    "hourglass_executor_tasks_unverified", "1 while task signatures are not verified."
+)
+
+
+def _policies(settings: ExecutorSettings) -> dict[str, AvsPolicy]:
+    return {
+        one.avs_address: AvsPolicy(
+            task_timeout=one.task_timeout,
+            idempotent=one.idempotent,
+            cancel_on_disconnect=one.cancel_on_disconnect,
+            queue_when_none_ready=one.when_none_ready == "Queue",
+        )
+        for one in settings.avs_performers
+    }
+
+
+def _times(settings: ExecutorSettings) -> Times:
+    in_cluster = settings.kubernetes.deploy_timeout if settings.kubernetes else 300.0
+    return Times(
+        deploy={
+            Mode.KUBERNETES: in_cluster,
+            Mode.PROCESS: settings.processes.deploy_timeout,
+            Mode.DOCKER: in_cluster,
+        },
+        drain=settings.drain_timeout,
+    )
+
+
+def _new_id(avs: str) -> str:
+    return f"performer-{avs}-{uuid4()}"
+
+
+__all__ = ["Addresses", "run"]
