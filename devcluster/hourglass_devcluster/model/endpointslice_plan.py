@@ -61,7 +61,7 @@ def selects(service: Manifest, pod: Manifest) -> bool:
     """Whether the pod is one of the Service's; a Service without a selector has none."""
     selector = (service.get("spec") or {}).get("selector") or {}
     labels = pod["metadata"].get("labels") or {}
-    return bool(selector) and selector.items() <= labels.items()
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
 def wanted_slices(service: Manifest, pods: Iterable[Manifest]) -> tuple[dict[str, Any], ...]:
@@ -85,7 +85,7 @@ def _ports(service: Manifest, pod: Manifest) -> Ports:
     given = str((pod["metadata"].get("annotations") or {}).get(PORT_ANNOTATION, ""))
     if not given.isdecimal():
         return ()
-    container = ((pod.get("spec") or {}).get("containers") or ({},))[0]
+    container: Manifest = ((pod.get("spec") or {}).get("containers") or ({},))[0]
     found: list[tuple[str, str, int]] = []
     for port in (service.get("spec") or {}).get("ports") or ():
         target = port.get("targetPort") or port["port"]
@@ -163,7 +163,7 @@ def _endpoint(pod: Manifest, anyway: bool) -> dict[str, Any]:
 def _is_same(now: Manifest, wanted: Manifest) -> bool:
     """Whether the slice needs no write; what others added to its metadata does not count."""
     labels = now["metadata"].get("labels") or {}
-    return (
+    return bool(
         now.get("endpoints") == wanted["endpoints"]
         and now.get("ports") == wanted["ports"]
         and wanted["metadata"]["labels"].items() <= labels.items()

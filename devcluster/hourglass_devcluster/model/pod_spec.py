@@ -78,7 +78,7 @@ class PodSpec:
 def read_pod_spec(pod: Manifest) -> PodSpec:
     """Return what the node needs of a pod that the API accepted."""
     spec = pod.get("spec") or {}
-    container = (spec.get("containers") or ({},))[0]
+    container: Manifest = (spec.get("containers") or ({},))[0]
     hook = (container.get("lifecycle") or {}).get("preStop") or {}
     trouble = _trouble(spec, container)
     probes: list[tuple[ProbeKind, Probe]] = []
