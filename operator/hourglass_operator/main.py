@@ -107,9 +107,9 @@ async def run(
                     flag="--health-probe-bind-address",
                 )
             )
-        async with asyncio.timeout(SYNC_SECONDS):
-            for follower in reflectors:
-                await follower.wait_synced(SYNC_SECONDS)
+        deadline = clock.monotonic() + SYNC_SECONDS
+        for follower in reflectors:
+            await follower.wait_synced(max(0.0, deadline - clock.monotonic()))
         port = await server.start(
             settings.control.address,
             flag="--control-address",

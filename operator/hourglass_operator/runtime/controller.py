@@ -16,6 +16,7 @@ from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
 
+from hourglass_operator.planning.actions import WriteStatus
 from hourglass_operator.planning.observed import Observed
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.reasons import Reason
@@ -167,8 +168,8 @@ class Controller:
             try:
                 await self._writer.perform(seen.performer, action)
             except KubeError as error:
-                if not _is_final(error):
-                    raise
+                if isinstance(action, WriteStatus) or not _is_final(error):
+                    raise  # a refusal of the status itself can not be shown there: back off
                 return self._refused(key, seen, error)
         if decided.requeue_after is not None:
             self._queue.add_after(key, decided.requeue_after)

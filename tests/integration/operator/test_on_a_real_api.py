@@ -1,143 +1,20 @@
 """The operator on a real API server with the real ReplicaSet and garbage collectors."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import yaml
-from hourglass_common.kube.client import KubeClient
-from hourglass_common.kube.connection import connect
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import (
-    EVENTS,
-    NAMESPACES,
-    PERFORMERS,
-    PODS,
-    REPLICA_SETS,
-    SERVICE_ACCOUNTS,
-    SERVICES,
-    Manifest,
-    Resource,
-)
-from hourglass_operator.main import run
-from hourglass_operator.settings import ControlSettings, OperatorSettings
+from hourglass_common.kube.resources import EVENTS, PERFORMERS, PODS, REPLICA_SETS, SERVICES
 
-from tests.support.control_plane import ControlPlane
-from tests.support.readiness import PodReadiness
+from tests.support.operator_cluster import Cluster, until
 
 pytestmark = pytest.mark.real_api
 
-T = TypeVar("T")
 EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
-
-
-@dataclass
-class Cluster:
-    """A namespace of the test's own, with a stand-in for kubelet."""
-
-    client: KubeClient
-    namespace: str
-    kubeconfig: Path
-    audit_log: Path
-    readiness: PodReadiness
-
-    async def create(self, name: str = "demo", **spec: Any) -> Manifest:
-        body = {
-            "apiVersion": PERFORMERS.api_version,
-            "kind": "Performer",
-            "metadata": {"name": name},
-            "spec": {"avsAddress": "0xAb", "image": "demo:1", **spec},
-        }
-        return await self.client.create(PERFORMERS, self.namespace, body)
-
-    async def change(self, **spec: Any) -> None:
-        await self.client.merge_patch(PERFORMERS, self.namespace, "demo", {"spec": spec})
-
-    async def names(self, resource: Resource) -> list[str]:
-        page = await self.client.list(resource, self.namespace)
-        return sorted(item["metadata"]["name"] for item in page.items)
-
-    async def performer(self) -> Manifest:
-        return await self.client.get(PERFORMERS, self.namespace, "demo")
-
-    async def until_condition(self, kind: str, status: str, reason: str = "") -> Manifest:
-        """Return the performer once it has the condition for its present generation."""
-
-        async def holds() -> Manifest | None:
-            found = await self.performer()
-            seen = condition(found, kind) or {}
-            current = seen.get("observedGeneration") == found["metadata"]["generation"]
-            right = seen.get("status") == status and reason in ("", seen.get("reason"))
-            return found if current and right else None
-
-        return await until(holds, f"{kind}={status} {reason}")
-
-    def operator_writes(self) -> int:
-        """Return how many writes with our field manager the audit log has for the namespace."""
-        return sum(
-            1
-            for line in self.audit_log.read_text().splitlines()
-            if f"/namespaces/{self.namespace}/" in line
-            and "fieldManager=hourglass-operator" in json.loads(line)["requestURI"]
-        )
-
-    @asynccontextmanager
-    async def operator(self) -> AsyncIterator[None]:
-        """Run the operator, ready, while the block runs."""
-        settings = OperatorSettings(
-            kubeconfig=str(self.kubeconfig),
-            watch_namespaces=(self.namespace,),
-            metrics_bind_address="0",
-            health_probe_bind_address="0",
-            control=ControlSettings(address="127.0.0.1:0"),
-        )
-        ready = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(run(settings, on_ready=lambda _: ready.set()))
-            async with asyncio.timeout(20):
-                await ready.wait()
-            try:
-                yield
-            finally:
-                task.cancel()
-
-
-async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Return the first answer that is not None; asks again until 20 s are over."""
-    try:
-        async with asyncio.timeout(20):
-            while (found := await ask()) is None:
-                await asyncio.sleep(0.05)
-            return found
-    except TimeoutError as exc:
-        raise AssertionError(f"never came true: {what}") from exc
-
-
-@pytest.fixture
-async def cluster(real_api: ControlPlane, namespace: str) -> AsyncIterator[Cluster]:
-    connection = await connect(str(real_api.kubeconfig))
-    async with KubeClient(connection, user_agent="test") as client:  # not a request of our programs
-        await client.create(NAMESPACES, None, {"metadata": {"name": namespace}})
-
-        async def account() -> Manifest | None:
-            try:
-                return await client.get(SERVICE_ACCOUNTS, namespace, "default")
-            except KubeError:
-                return None  # pods are refused until the controller has made it
-
-        await until(account, "the namespace has its service account")
-        readiness = PodReadiness(client, namespace, accepts=lambda _: True)
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(readiness.run())
-            yield Cluster(client, namespace, real_api.kubeconfig, real_api.audit_log, readiness)
-            following.cancel()
-        await client.delete(NAMESPACES, None, namespace)
 
 
 async def test_a_performer_becomes_a_ready_replica_set_behind_a_service(cluster: Cluster) -> None:

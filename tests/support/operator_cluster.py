@@ -1,0 +1,106 @@
+"""The operator in this process, on a real control plane, in a namespace of one test."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.objects import condition
+from hourglass_common.kube.resources import PERFORMERS, Manifest, Resource
+from hourglass_operator.main import Addresses, run
+from hourglass_operator.settings import ControlSettings, OperatorSettings
+
+from tests.support.readiness import PodReadiness
+
+T = TypeVar("T")
+
+
+@dataclass
+class Cluster:
+    """A namespace of the test's own, with a stand-in for kubelet."""
+
+    client: KubeClient
+    namespace: str
+    kubeconfig: Path
+    audit_log: Path
+    readiness: PodReadiness
+
+    async def create(self, name: str = "demo", **spec: Any) -> Manifest:
+        body = {
+            "apiVersion": PERFORMERS.api_version,
+            "kind": "Performer",
+            "metadata": {"name": name},
+            "spec": {"avsAddress": "0xAb", "image": "demo:1", **spec},
+        }
+        return await self.client.create(PERFORMERS, self.namespace, body)
+
+    async def change(self, **spec: Any) -> None:
+        await self.client.merge_patch(PERFORMERS, self.namespace, "demo", {"spec": spec})
+
+    async def names(self, resource: Resource) -> list[str]:
+        page = await self.client.list(resource, self.namespace)
+        return sorted(item["metadata"]["name"] for item in page.items)
+
+    async def performer(self) -> Manifest:
+        return await self.client.get(PERFORMERS, self.namespace, "demo")
+
+    async def until_condition(self, kind: str, status: str, reason: str = "") -> Manifest:
+        """Return the performer once it has the condition for its present generation."""
+
+        async def holds() -> Manifest | None:
+            found = await self.performer()
+            seen = condition(found, kind) or {}
+            current = seen.get("observedGeneration") == found["metadata"]["generation"]
+            right = seen.get("status") == status and reason in ("", seen.get("reason"))
+            return found if current and right else None
+
+        return await until(holds, f"{kind}={status} {reason}")
+
+    def operator_writes(self) -> int:
+        """Return how many writes with our field manager the audit log has for the namespace."""
+        return sum(
+            1
+            for line in self.audit_log.read_text().splitlines()
+            if f"/namespaces/{self.namespace}/" in line
+            and "fieldManager=hourglass-operator" in json.loads(line)["requestURI"]
+        )
+
+    def settings(self, **more: Any) -> OperatorSettings:
+        return OperatorSettings(
+            **{
+                "kubeconfig": str(self.kubeconfig),
+                "watch_namespaces": (self.namespace,),
+                "metrics_bind_address": "0",
+                "health_probe_bind_address": "0",
+                "control": ControlSettings(address="127.0.0.1:0"),
+                **more,
+            }
+        )
+
+    @asynccontextmanager
+    async def operator(self, **settings: Any) -> AsyncIterator[Addresses]:
+        """Run the operator, ready, while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            ready: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
+            task = group.create_task(run(self.settings(**settings), on_ready=ready.set_result))
+            async with asyncio.timeout(20):
+                addresses = await ready
+            try:
+                yield addresses
+            finally:
+                task.cancel()
+
+
+async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Return the first answer that is not None; asks again until 20 s are over."""
+    try:
+        async with asyncio.timeout(20):
+            while (found := await ask()) is None:
+                await asyncio.sleep(0.05)
+            return found
+    except TimeoutError as exc:
+        raise AssertionError(f"never came true: {what}") from exc
