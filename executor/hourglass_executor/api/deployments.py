@@ -130,6 +130,7 @@ class Deployments:
         for step in recover_deployments(kept):
             record = step.record
             self._records[record.deployment.performer_id] = record
+            self._announce(record.deployment)
             match step:
                 case AdoptDeployment():
                     self._group.create_task(self._adopt(record))
@@ -139,6 +140,7 @@ class Deployments:
                     self._group.create_task(self._clear_away(record))
         for deployment in wanted_anew(configured, kept):
             self._wanted.add(deployment.avs)
+            self._announce(deployment)
             self._group.create_task(self._bring_up(deployment, None))
 
     # -- ManagementPort
@@ -240,6 +242,7 @@ class Deployments:
                 created_at=self._clock.wall(),
             )
             self._records[deployment.performer_id] = record
+            self._announce(deployment)
             try:
                 # Stored before it is started: what a crash leaves running can be found again.
                 await self._store.put_deployment(record)
@@ -374,6 +377,12 @@ class Deployments:
             if record.deployment.avs == avs and record.state is DeploymentState.IN_SERVICE:
                 return record
         return None
+
+    def _announce(self, deployment: Deployment) -> None:
+        """Let tasks of the AVS wait for it: its endpoints come later."""
+        if deployment.performer_id not in self._endpoints:
+            self._endpoints[deployment.performer_id] = ()
+            self._dispatcher.set_endpoints(deployment.avs, deployment.performer_id, ())
 
     def _route(self, performer_id: str) -> None:
         """Tell the dispatcher where the performer is, in the role that its state gives it."""
