@@ -12,10 +12,10 @@ async def submit(address: str, submission: Submission, *, timeout_seconds: float
         try:
             return await ExecutorClient(channel).submit(submission, timeout_seconds=timeout_seconds)
         except HourglassError as error:
-            raise _explained(error, address, submission.task_id) from error
+            raise _explained(error, address, submission) from error
 
 
-def _explained(error: HourglassError, address: str, task_id: str) -> HourglassError:
+def _explained(error: HourglassError, address: str, task: Submission) -> HourglassError:
     if error.code is Code.UNAVAILABLE and not error.reason:
         return HourglassError(
             Code.UNAVAILABLE,
@@ -25,7 +25,8 @@ def _explained(error: HourglassError, address: str, task_id: str) -> HourglassEr
     if error.code is Code.DEADLINE_EXCEEDED:
         return HourglassError(
             Code.DEADLINE_EXCEEDED,
-            f"task {task_id} has no result yet: {error.message}",
-            hint="it goes on; submit it again with the same --task-id to wait for its result",
+            f"task {task.task_id} has no result yet: {error.message}",
+            hint=f"it goes on; to wait for its result, submit the same again with --task-id "
+            f"{task.task_id} --reference-timestamp {task.reference_timestamp}",
         )
     return error

@@ -20,6 +20,7 @@ async def submit(dev: DevRun, payload: str, task_id: str = "") -> str:
         *command("task", "submit", f"--avs={DEMO_AVS}", f"--payload={payload}"),
         f"--executor={dev.addresses['executor']}",
         f"--task-id={task_id}",
+        "--reference-timestamp=1",
     )
     assert done.status == 0, done.err
     return done.out.strip()

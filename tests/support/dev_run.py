@@ -77,6 +77,7 @@ async def hourglass_dev(
 ) -> AsyncIterator[DevRun]:
     """Start one and wait for its ``dev.json``; on the way out it is stopped, then killed."""
     output = data_dir.with_name(data_dir.name + ".out")
+    (data_dir / "dev.json").unlink(missing_ok=True)  # of a run that was killed
     with output.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *command("dev", f"--data-dir={data_dir}", *ports, *flags),

@@ -44,6 +44,9 @@ def submit(  # noqa: PLR0913  each flag is an argument
     ] = "",
     task_id: Annotated[str, typer.Option(help="0x and 64 digits; random if empty.")] = "",
     operator_set_id: Annotated[int, typer.Option(min=0)] = 0,
+    reference_timestamp: Annotated[
+        int, typer.Option(min=0, help="Unix seconds of the aggregator's certificate; 0 is now.")
+    ] = 0,
     block_number: Annotated[int, typer.Option(min=0, help="0 is the latest.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for it.")] = 60.0,
     output: Annotated[TaskFormat, typer.Option("--output", "-o")] = TaskFormat.TEXT,
@@ -67,7 +70,7 @@ def submit(  # noqa: PLR0913  each flag is an argument
         executor_address=executor_address or OPERATOR_ADDRESS,
         signature=UNSIGNED,
         operator_set_id=operator_set_id,
-        reference_timestamp=int(SystemClock().wall().timestamp()),
+        reference_timestamp=reference_timestamp or int(SystemClock().wall().timestamp()),
         task_block_number=block_number,
     )
     if key:
