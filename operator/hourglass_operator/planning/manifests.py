@@ -111,7 +111,9 @@ def pod_spec(spec: PerformerSpec) -> dict[str, Any]:
         "affinity": dict(scheduling.affinity) if scheduling.affinity else None,
         "runtimeClassName": scheduling.runtime_class,
         "priorityClassName": scheduling.priority_class_name,
-        "imagePullSecrets": [{"name": secret.name} for secret in spec.image_pull_secrets],
+        "imagePullSecrets": [
+            {"name": name} for name in dict.fromkeys(s.name for s in spec.image_pull_secrets)
+        ],
     }
     return found | {key: value for key, value in optional.items() if value}
 
@@ -160,7 +162,9 @@ def _environment(spec: PerformerSpec) -> list[dict[str, Any]]:
         for name, value in sorted(plain.items())
         if name not in referred
     ]
-    return found + [_referred(variable) for variable in config.environment_from]
+    # Names are keys for a server-side apply: of a name given twice the last counts, as for kubelet.
+    last = {variable.name: _referred(variable) for variable in config.environment_from}
+    return found + list(last.values())
 
 
 def _referred(variable: EnvironmentVariable) -> dict[str, Any]:

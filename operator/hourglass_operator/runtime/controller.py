@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from hourglass_common.domain.clock import Clock
@@ -90,7 +91,7 @@ class Controller:
         )
         caches.performers.listen(self._on_performer)
         for child in (caches.replica_sets, caches.pods, caches.services):
-            child.listen(self._on_child)
+            child.listen(partial(self._on_child, child.resource.plural))
 
     async def run(self, workers: int) -> None:
         """Work until cancelled."""
@@ -111,11 +112,14 @@ class Controller:
             metrics.PERFORMER_INSTANCES.labels(*change.key).set(status.get("readyReplicas", 0))
         self._queue.add(change.key)
 
-    def _on_child(self, change: Change) -> None:
+    def _on_child(self, plural: str, change: Change) -> None:
         for side in (change.old, change.new):
             key = self._caches.performer_of(side) if side is not None else None
-            if key is not None:
-                self._queue.add(key)
+            if key is None:
+                continue
+            if change.new is None:
+                self._expectations.gone(key, (plural, *change.key))
+            self._queue.add(key)
 
     async def _resync(self) -> None:
         """Look at everything once in a while: a cache can be wrong in ways that nobody sees."""

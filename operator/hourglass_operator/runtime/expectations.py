@@ -47,3 +47,9 @@ class Expectations:
 
     def forget(self, owner: tuple[str, str]) -> None:
         self.waiting.pop(owner, None)
+
+    def gone(self, owner: tuple[str, str], what: Object) -> None:
+        """The watch has shown that the object is gone: earlier writes of it need no waiting."""
+        known = self.waiting.get(owner)
+        if known is not None and known.pop(what, None) is not None and not known:
+            del self.waiting[owner]

@@ -117,6 +117,17 @@ async def test_a_spec_that_the_api_refuses_stalls_with_its_message(cluster: Clus
     assert found["status"]["phase"] == "Failed"
 
 
+async def test_names_given_twice_are_taken_as_the_reference_took_them(cluster: Cluster) -> None:
+    twice = [
+        {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": key}}}
+        for key in ("1", "2")
+    ]
+    secrets = [{"name": "registry"}, {"name": "registry"}]
+    async with cluster.operator():
+        await cluster.create(config={"environmentFrom": twice}, imagePullSecrets=secrets)
+        await cluster.until_condition("Ready", "True")
+
+
 async def test_a_corrected_spec_is_taken_up_at_once(cluster: Cluster) -> None:
     async with cluster.operator():
         await cluster.create(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}})

@@ -141,3 +141,16 @@ def test_what_is_not_given_is_not_sent() -> None:
     pod = pod_of()
     assert not pod.keys() & {"nodeSelector", "tolerations", "affinity", "runtimeClassName"}
     assert not container_of().keys() & {"command", "args", "resources"}
+
+
+def test_of_a_name_given_twice_the_last_counts() -> None:
+    """The reference took such objects; lists keyed by name do not."""
+    one, two = (
+        {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": key}}}
+        for key in ("1", "2")
+    )
+    pod = pod_of(
+        config={"environmentFrom": [one, two]}, imagePullSecrets=[{"name": "r"}, {"name": "r"}]
+    )
+    assert [e for e in pod["containers"][0]["env"] if e["name"] == "KEY"] == [two]
+    assert pod["imagePullSecrets"] == [{"name": "r"}]

@@ -98,3 +98,10 @@ def test_a_performer_that_is_gone_is_forgotten() -> None:
     known.expect(OWNER, THING, version=7, now=0.0)
     known.forget(OWNER)
     assert not known.unseen(OWNER, lambda _: None, now=0.0)
+
+
+def test_a_written_object_that_is_gone_again_is_not_waited_for() -> None:
+    known = Expectations()
+    known.expect(OWNER, THING, version=7, now=0.0)
+    known.gone(OWNER, THING)
+    assert not known.unseen(OWNER, lambda _: None, now=0.0)
