@@ -17,7 +17,7 @@ from hourglass_common.domain.performer_crd import performer_crd
 from hourglass_common.kube.resources import NAMESPACES
 
 from tests.support.control_plane import ControlPlane
-from tests.support.dev_control_plane import DEV_HAS_CONTROLLERS, serve_dev_control_plane
+from tests.support.dev_control_plane import serve_dev_control_plane
 from tests.support.kube_requests import KubeRequests
 
 REAL = "real"
@@ -99,13 +99,6 @@ async def api(target: Target, request: pytest.FixtureRequest) -> AsyncIterator[K
     declared = {name for mark in request.node.iter_markers("covers") for name in mark.args}
     missing = declared - requests.made
     assert not missing, f"declared as covered but not asked: {sorted(missing)}"
-
-
-@pytest.fixture
-def controllers(target: Target) -> None:
-    """Skips where the target has no controllers for ReplicaSets and EndpointSlices."""
-    if target.name == DEV and not DEV_HAS_CONTROLLERS:
-        pytest.skip("the dev cluster's controllers can not be imported")
 
 
 @pytest.fixture

@@ -73,6 +73,9 @@ class ReplicaSetController:
                 continue
             namespace = pod["metadata"].get("namespace", "")
             owner = controller_of(pod)
+            written = self._written.get(owner)
+            if written is not None:  # a pod may be gone again before the next look at the cache
+                written.created.pop(pod["metadata"]["name"], None)
             for key, replica_set in self._sets.objects.items():
                 # One without a controller may be adopted by any of its namespace.
                 if key[0] == namespace and (not owner or uid(replica_set) == owner):
@@ -135,7 +138,7 @@ class ReplicaSetController:
             except KubeError as error:
                 if error.is_already_exists:
                     continue  # made before, and not yet in the cache
-                del written.created[name]
+                written.created.pop(name, None)
                 self._events.say(
                     replica_set, "Warning", "FailedCreate", f"Error creating: {error.message}"
                 )

@@ -303,6 +303,6 @@ async def test_a_page_of_500_pods_does_not_hold_the_loop_up() -> None:
 
 
 def _seconds_to_decode(body: bytes) -> float:
-    started = time.perf_counter()
+    started = time.thread_time()  # what the loop would lose, whatever else the machine does
     orjson.loads(body)
-    return time.perf_counter() - started
+    return time.thread_time() - started
