@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-HISTORY = 8
-BUFFER = 4
+HISTORY = 4
+BUFFER = 5
 AVS = st.sampled_from(["0xa", "0xb"])
-NAMES = st.sampled_from(["p", "q", "r"])
+NAMES = st.sampled_from(["p", "q", "r", "s", "t", "u"])
 
 
 def view(name: str, avs: str, version: int) -> PerformerView:
@@ -63,7 +63,10 @@ class FeedMachine(RuleBasedStateMachine):
         super().__init__()
         self.version = 10
         self.other = 5
-        self.objects: dict[str, PerformerView] = {"p": view("p", "0xa", 3)}
+        self.objects: dict[str, PerformerView] = {
+            "p": view("p", "0xa", 3),
+            "q": view("q", "0xa", 4),
+        }
         self.feed = Feed((self.version, self.other), history=HISTORY)
         self.reader = Reader("0xa")
 
@@ -82,7 +85,7 @@ class FeedMachine(RuleBasedStateMachine):
             EventKind.ADDED if old is None else EventKind.MODIFIED, new, versions, before
         )
 
-    @rule(changes=st.lists(st.tuples(NAMES, AVS | st.none()), min_size=1, max_size=7))
+    @rule(changes=st.lists(st.tuples(NAMES, AVS | st.none()), min_size=1, max_size=4))
     def change(self, changes: list[tuple[str, str | None]]) -> None:
         self.version += 1
         for name, avs in changes:
@@ -115,11 +118,22 @@ class FeedMachine(RuleBasedStateMachine):
             self.read_one()
 
     @rule()
-    def break_off(self) -> None:
+    def read_all(self) -> None:
+        while self.reader.watcher and (self.reader.unread or not self.reader.watcher.idle):
+            self.read_one()
+
+    @rule(count=st.integers(0, 4))
+    def break_off(self, count: int = 0) -> None:
+        self.read(count)
         reader = self.reader
         if reader.watcher is not None:
             self.feed.watchers.remove(reader.watcher)
             reader.watcher, reader.unread, reader.fresh = None, [], None
+
+    @rule(count=st.integers(0, 4))
+    def break_off_and_come_back(self, count: int) -> None:
+        self.break_off(count)
+        self.connect()
 
     @rule()
     def restart_on_another_replica(self) -> None:
@@ -142,8 +156,7 @@ class FeedMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.connect()
-        for _ in range(100):
-            self.read_one()
+        self.read_all()
         self.a_reader_who_has_read_all_knows_what_there_is()
 
     def read_one(self) -> None:
@@ -165,7 +178,7 @@ class FeedMachine(RuleBasedStateMachine):
         return snapshot(views, self.feed.token, resync=resync)
 
 
-FeedMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+FeedMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestFeed = FeedMachine.TestCase
 
 
@@ -205,3 +218,13 @@ def test_what_was_made_at_once_has_its_token_at_the_end() -> None:
     resumed = feed.since("1", Filter())
     assert resumed is not None
     assert [event.resume_token for event in resumed] == ["", "2", "3"]
+
+
+def test_a_token_that_the_history_has_forgotten_is_not_resumed() -> None:
+    feed = Feed((1,), history=2)
+    for version in (2, 3, 4):
+        feed.publish(EventKind.MODIFIED, view("p", "0xa", version), (version,))
+    assert feed.since("1", Filter()) is None
+    resumed = feed.since("2", Filter())
+    assert resumed is not None
+    assert [event.resume_token for event in resumed] == ["4"]

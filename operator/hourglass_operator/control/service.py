@@ -59,8 +59,10 @@ class Caches:
         return self.pods.objects.get((namespace, name)) if self.pods else None
 
     def unsynced(self) -> str:
-        """Return the kinds that have not been listed yet, "" once all have been."""
-        return ", ".join(r.resource.plural for r in self.all() if not r.synced.is_set())
+        """Return the kinds that are not known as a whole: not listed yet, or being listed again."""
+        return ", ".join(
+            r.resource.plural for r in self.all() if not (r.synced.is_set() and r.version)
+        )
 
 
 class PerformerControl:
@@ -209,15 +211,15 @@ class PerformerControl:
     def _synced(self) -> Feed:
         """Return the feed; UNAVAILABLE until the caches hold a whole picture to begin it from."""
         if self._feed is None:
-            missing, versions = self._caches.unsynced(), self._caches.versions()
-            if missing or not all(versions):
+            missing = self._caches.unsynced()
+            if missing:
                 raise HourglassError(
                     Code.UNAVAILABLE,
-                    f"not ready: waiting for the list of {missing or 'what was lost'}",
+                    f"not ready: waiting for the list of {missing}",
                     reason="CACHE_NOT_SYNCED",
                     retry_after=1.0,
                 )
-            self._feed = Feed(versions)
+            self._feed = Feed(self._caches.versions())
         return self._feed
 
     def _view(self, key: Key, manifest: Manifest) -> PerformerView:
