@@ -95,6 +95,15 @@ def test_fields_that_only_the_first_one_said_are_kept(
             assert gone["spec"][key] == value
 
 
+@settings(max_examples=60, deadline=None)
+@given(specs)
+def test_what_two_said_stays_when_one_lets_go(spec: dict[str, Any]) -> None:
+    registry = make_registry()
+    apply(registry, "one", spec)
+    both = apply(registry, "two", spec)
+    assert apply(registry, "two", {"image": "img"})["spec"] == both["spec"]
+
+
 @given(specs)
 def test_field_sets_survive_their_encoding(spec: dict[str, Any]) -> None:
     fields = says(spec)
