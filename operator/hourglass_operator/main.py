@@ -4,10 +4,11 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
@@ -64,17 +65,8 @@ async def run(
     async with AsyncExitStack() as stack:
         connection = await connect(settings.kubeconfig)
         client = await stack.enter_async_context(KubeClient(connection))
-        namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
-
-        def reflector(resource: Resource, selector: str = "") -> Reflector:
-            return Reflector(
-                client, resource, namespace, label_selector=selector, clock=clock, rng=rng
-            )
-
-        performers, pods = reflector(PERFORMERS), reflector(PODS, _OWNED)
-        slices = reflector(ENDPOINT_SLICES)
-        caches = Caches(performers, reflector(REPLICA_SETS, _OWNED), pods, reflector(SERVICES))
-        reflectors = (performers, caches.replica_sets, pods, caches.services, slices)
+        caches, slices = _caches(client, settings, clock, rng)
+        reflectors = (*caches.all(), slices)
         leader = Leader(
             client,
             settings.leader_election_namespace or connection.namespace,
@@ -86,37 +78,15 @@ async def run(
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
         controller = Controller(client, caches, clock, rng, identity)
-        control = PerformerControl(client, ControlCaches(performers, slices, pods))
+        control = PerformerControl(client, ControlCaches(caches.performers, slices, caches.pods))
         server = RpcServer([(PERFORMER_CONTROL, PerformerControlServicer(control))])
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for follower in reflectors:
             group.create_task(follower.run())
-        checks = {f.resource.plural: _freshness(f, clock) for f in reflectors}
-        admin = await stack.enter_async_context(
-            serve_admin(
-                make_app(ready=checks),
-                settings.metrics_bind_address,
-                flag="--metrics-bind-address",
-            )
-        )
-        if settings.health_probe_bind_address != settings.metrics_bind_address:
-            await stack.enter_async_context(
-                serve_admin(
-                    make_app(ready=checks),
-                    settings.health_probe_bind_address,
-                    flag="--health-probe-bind-address",
-                )
-            )
-        deadline = clock.monotonic() + SYNC_SECONDS
-        for follower in reflectors:
-            await follower.wait_synced(max(0.0, deadline - clock.monotonic()))
-        port = await server.start(
-            settings.control.address,
-            flag="--control-address",
-            insecure=settings.control.insecure,
-        )
-        host = settings.control.address.rpartition(":")[0]
-        addresses = Addresses(f"{host or '127.0.0.1'}:{port}", admin)
+        metrics_address = await _serve_probes(stack, settings, reflectors, clock)
+        await _sync(reflectors, clock)
+        control_address = await _serve_control(server, settings)
+        addresses = Addresses(control_address, metrics_address)
         log.info("operator ready", control=addresses.control, metrics=addresses.metrics)
         if on_ready is not None:
             on_ready(addresses)
@@ -131,7 +101,56 @@ async def run(
                 await asyncio.shield(leader.release())
 
 
-def _freshness(follower: Reflector, clock: SystemClock) -> Callable[[], str | None]:
+def _caches(
+    client: KubeClient, settings: OperatorSettings, clock: Clock, rng: random.Random
+) -> tuple[Caches, Reflector]:
+    """Return the caches that are planned from, and that of the EndpointSlices."""
+    namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
+
+    def follow(resource: Resource, selector: str = "") -> Reflector:
+        return Reflector(client, resource, namespace, label_selector=selector, clock=clock, rng=rng)
+
+    caches = Caches(
+        performers=follow(PERFORMERS),
+        replica_sets=follow(REPLICA_SETS, _OWNED),
+        pods=follow(PODS, _OWNED),
+        services=follow(SERVICES),
+    )
+    return caches, follow(ENDPOINT_SLICES)
+
+
+async def _serve_probes(
+    stack: AsyncExitStack,
+    settings: OperatorSettings,
+    reflectors: Sequence[Reflector],
+    clock: Clock,
+) -> str:
+    """Serve probes and metrics until ``stack`` is closed; returns the metrics' address."""
+    checks = {f.resource.plural: _freshness(f, clock) for f in reflectors}
+    flags = {"--metrics-bind-address": settings.metrics_bind_address}
+    if settings.health_probe_bind_address != settings.metrics_bind_address:
+        flags["--health-probe-bind-address"] = settings.health_probe_bind_address
+    bound = [
+        await stack.enter_async_context(serve_admin(make_app(ready=checks), address, flag=flag))
+        for flag, address in flags.items()
+    ]
+    return bound[0]
+
+
+async def _sync(reflectors: Sequence[Reflector], clock: Clock) -> None:
+    """Return once all are listed; UNAVAILABLE names the kind that was not in time."""
+    deadline = clock.monotonic() + SYNC_SECONDS
+    for follower in reflectors:
+        await follower.wait_synced(max(0.0, deadline - clock.monotonic()))
+
+
+async def _serve_control(server: RpcServer, settings: OperatorSettings) -> str:
+    control = settings.control
+    port = await server.start(control.address, flag="--control-address", insecure=control.insecure)
+    return f"{control.address.rpartition(':')[0] or '127.0.0.1'}:{port}"
+
+
+def _freshness(follower: Reflector, clock: Clock) -> Callable[[], str | None]:
     def check() -> str | None:
         if not follower.synced.is_set():
             return "not listed yet"

@@ -74,13 +74,7 @@ class Controller:
         self._expectations = Expectations()
         self._refusals: dict[Key, Refusal] = {}
         self._by_plural: dict[str, Reflector] = {
-            reflector.resource.plural: reflector
-            for reflector in (
-                caches.performers,
-                caches.replica_sets,
-                caches.pods,
-                caches.services,
-            )
+            reflector.resource.plural: reflector for reflector in caches.all()
         }
         self._writer = Writer(
             client,
@@ -145,10 +139,10 @@ class Controller:
             metrics.RECONCILE_TOTAL.labels("performer", result).inc()
 
     def _retry(self, key: Key, error: Exception) -> None:
-        conflict = isinstance(error, KubeError) and error.is_conflict
+        moved_on = isinstance(error, KubeError) and (error.is_conflict or error.is_not_found)
         retry_after = error.retry_after if isinstance(error, HourglassError) else None
         delay = self._queue.failed(key, retry_after)
-        level = log.debug if conflict else log.warning
+        level = log.debug if moved_on else log.warning
         level("reconcile will be tried again", key=key, retry_in=delay, error=str(error))
 
     async def _reconcile(self, key: Key) -> Result:

@@ -55,6 +55,9 @@ class Caches:
         replica_sets.listen(self._sets.on_change)
         pods.listen(self._pods.on_change)
 
+    def all(self) -> tuple[Reflector, ...]:
+        return (self.performers, self.replica_sets, self.pods, self.services)
+
     def gather(self, key: Key, now: datetime) -> Observed | None:
         """Return what is known of a performer, None if it is gone.
 
