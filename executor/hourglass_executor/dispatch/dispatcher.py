@@ -159,6 +159,10 @@ class Dispatcher:
             timeout_seconds,
         )
 
+    def takes_tasks(self, avs: str) -> bool:
+        """Whether some instance of ``avs`` (lower case) would take a task now; cheap."""
+        return self._router.takes_tasks(avs, self._clock.monotonic())
+
     def snapshot(self) -> tuple[EndpointView, ...]:
         """Return every endpoint as it is now, those that only finish their calls included."""
         return tuple(

@@ -100,6 +100,13 @@ class Router:
             slot.endpoint.performer_id == performer_id for slot in pool.usable
         )
 
+    def takes_tasks(self, avs: str, now: float) -> bool:
+        """Whether a task of ``avs`` that arrives now is sent at once, were none before it."""
+        pool = self._pools.get(avs)
+        return pool is not None and any(
+            slot.skipped(now, self._policy.concurrency) is None for slot in pool.usable
+        )
+
     def in_flight(self, performer_id: str) -> int:
         return sum(
             len(slot.permits)

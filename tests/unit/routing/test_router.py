@@ -207,7 +207,9 @@ def test_an_instance_is_given_no_more_calls_than_its_concurrency() -> None:
     r = RouterOnVirtualTime(RouterPolicy(concurrency=64))
     r.serve("a")
     for _ in range(64):
+        assert r.router.takes_tasks(AVS, r.now)
         r.send()
+    assert not r.router.takes_tasks(AVS, r.now)
     assert isinstance(r.task(), Wait)
     assert r.view("a").skipped is SkipReason.AT_CAPACITY
 
