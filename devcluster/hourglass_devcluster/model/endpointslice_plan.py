@@ -143,6 +143,8 @@ def _endpoint(pod: Manifest, anyway: bool) -> dict[str, Any]:
         for each in status.get("conditions") or ()
     )
     leaves = bool(meta.get("deletionTimestamp"))
+    node = (pod.get("spec") or {}).get("nodeName")
+    placed = {"nodeName": node} if node else {}
     return {
         "addresses": [status["podIP"]],
         "conditions": {
@@ -150,7 +152,7 @@ def _endpoint(pod: Manifest, anyway: bool) -> dict[str, Any]:
             "serving": serving,
             "terminating": leaves,
         },
-        "nodeName": (pod.get("spec") or {}).get("nodeName", ""),
+        **placed,
         "targetRef": {
             "kind": "Pod",
             "name": meta["name"],

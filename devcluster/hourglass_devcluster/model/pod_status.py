@@ -6,8 +6,8 @@ from typing import Any
 
 from hourglass_common.domain.clock import rfc3339
 
-from .pod_life import Ended, Over, PodState, Running, Starting, Waiting
 from .pod_spec import PodSpec
+from .pod_state import Ended, Over, PodState, Running, Starting, Waiting
 
 Manifest = Mapping[str, Any]
 ADDRESS = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Runs one pod: feeds its life (``model.pod_life``) with what happens, and does what that says."""
+"""Runs one pod: feeds its life (``model.pod_state``) with what happens, and does what that says."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,13 @@ from hourglass_devcluster.model.pod_env import (
     environment,
     references,
 )
-from hourglass_devcluster.model.pod_life import (
+from hourglass_devcluster.model.pod_spec import (
+    PORT_ANNOTATION,
+    ProbeKind,
+    read_pod_spec,
+    real_port,
+)
+from hourglass_devcluster.model.pod_state import (
     Action,
     Deleted,
     Event,
@@ -44,12 +50,6 @@ from hourglass_devcluster.model.pod_life import (
     advance,
     first_state,
     next_deadline,
-)
-from hourglass_devcluster.model.pod_spec import (
-    PORT_ANNOTATION,
-    ProbeKind,
-    read_pod_spec,
-    real_port,
 )
 from hourglass_devcluster.model.pod_status import lost_restarts, pod_status
 
