@@ -55,12 +55,16 @@ def open_database(directory: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         path.chmod(0o600)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=True)
-        # Readers never wait for the writer, and FULL makes each COMMIT wait for the disk.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA busy_timeout = 5000")
-        _migrate(connection, path)
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            # Readers never wait for the writer, and FULL makes each COMMIT wait for the disk.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA busy_timeout = 5000")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as exc:
         raise HourglassError(
             Code.DATA_LOSS,

@@ -46,7 +46,11 @@ class Writer:
     async def start(self) -> None:
         """Open the database; raises what opening it raised."""
         self._thread.start()
-        await self._opened
+        try:
+            await self._opened
+        except BaseException:
+            await self._ended
+            raise
 
     async def run(self, work: Work[T]) -> T:
         """Return what ``work`` returned, once it is on disk."""

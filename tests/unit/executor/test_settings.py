@@ -1,0 +1,195 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hourglass_common.domain.errors import HourglassError
+from hourglass_common.runtime.settings import load_settings
+from hourglass_executor.duration import reference_seconds, seconds
+from hourglass_executor.settings import ExecutorSettings
+
+from tests.support.executor_values import AVS, KEY, configuration
+
+PERFORMER = {
+    "image": {"repository": "r", "tag": "t"},
+    "avsAddress": AVS,
+    "deploymentMode": "kubernetes",
+}
+REFERENCE: dict[str, Any] = {
+    "debug": False,
+    "grpcPort": 9090,
+    "managementServerGrpcPort": 9091,
+    "performerNetworkName": "hourglass",
+    "operator": {
+        "address": "0x" + "aB" * 20,
+        "operatorPrivateKey": {"privateKey": KEY},
+        "signingKeys": {"ecdsa": {"privateKey": KEY}, "bls": {"keystore": "{}", "password": ""}},
+    },
+    "l1Chain": {"rpcUrl": "http://localhost:8545", "chainId": 31337},
+    "contracts": None,
+    "overrideContracts": {"taskMailbox": {"contract": "{}", "chainIds": [31337]}},
+    "avsPerformers": [
+        {
+            **PERFORMER,
+            "processType": "server",
+            "avsRegistrarAddress": "0x" + "1" * 40,
+            "envs": [
+                {"name": "A", "value": "1"},
+                {"name": "B", "valueFromEnv": "HOME"},
+                {
+                    "name": "C",
+                    "kubernetesEnv": {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                },
+            ],
+            "kubernetes": {"serviceAccountName": "runner", "endpointOverride": "localhost:30080"},
+        }
+    ],
+    "kubernetes": {
+        "namespace": "default",
+        "operatorNamespace": "hourglass-system",
+        "crdGroup": "hourglass.eigenlayer.io",
+        "crdVersion": "v1alpha1",
+        "connectionTimeout": "30s",
+        "inCluster": True,
+    },
+    "storage": {"type": "badger", "badger": {"dir": "/var/lib/executor", "inMemory": False}},
+    "authentication": {"enabled": True},
+}
+
+
+def load(tmp_path: Path, values: dict[str, Any]) -> ExecutorSettings:
+    path = tmp_path / "executor.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return load_settings(ExecutorSettings, config_path=path, env_prefix="X__", environ={})
+
+
+def test_every_documented_key_of_the_reference_is_accepted(tmp_path: Path) -> None:
+    found = load(tmp_path, {**REFERENCE, "taskVerification": {"mode": "none"}})
+    assert found.authentication.enabled
+    assert found.store_directory == Path("/var/lib/executor")
+    assert found.avs_performers[0].kubernetes.endpoint_override == "localhost:30080"
+    assert found.kubernetes is not None
+    assert found.kubernetes.connection_timeout == 30
+
+
+def test_a_configuration_that_counts_on_the_chain_must_say_how_tasks_are_verified(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(HourglassError, match="chain look-ups are not built yet"):
+        load(tmp_path, REFERENCE)
+
+
+def test_an_unknown_key_is_an_error_with_its_line_and_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(HourglassError) as refused:
+        load(tmp_path, {**configuration(tmp_path), "grpcPrt": 1})
+    assert "grpcPrt: unknown key; did you mean 'grpcPort'?" in refused.value.message
+    assert "executor.yaml:" in refused.value.message
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"operator": {"signingKeys": {"ecdsa": {"privateKey": KEY}}}}, "address is required"),
+    ({"operator": {}}, "operatorPrivateKey is required"),
+    ({"operator": {"operatorPrivateKey": {}}}, "private key cannot be empty"),
+    ({"operator": {"signingKeys": {}}}, "at least one signing key (BLS or ECDSA) is required"),
+    ({"l1Chain": {"chainId": 1}}, "rpcUrl is required"),
+    ({"storage": {"type": "redis"}}, "type must be 'memory' or 'badger'"),
+    ({"storage": {"type": "badger"}}, "badger directory is required"),
+    ({"avsPerformers": [{**PERFORMER, "avsAddress": ""}]}, "avsAddress is required"),
+    ({"avsPerformers": [{**PERFORMER, "image": {"tag": "t"}}]}, "image.repository is required"),
+    ({"avsPerformers": [{**PERFORMER, "image": {"repository": "r"}}]}, "image.tag is required"),
+    ({"avsPerformers": [{**PERFORMER, "envs": [{"value": "1"}]}]}, "name is required"),
+    (
+        {"avsPerformers": [{**PERFORMER, "deploymentMode": "vm"}]},
+        "deploymentMode must be one of [docker, kubernetes",
+    ),
+    (
+        {"avsPerformers": [{**PERFORMER, "processType": "cron"}]},
+        "unsupported AVS performer process type",
+    ),
+    (
+        {"avsPerformers": [PERFORMER]},
+        "kubernetes configuration is required when using kubernetes deployment mode",
+    ),
+    (
+        {"kubernetes": {"inCluster": False}},
+        "kubeConfigPath is required when not running in cluster",
+    ),
+    (
+        {
+            "kubernetes": {},
+            "avsPerformers": [
+                PERFORMER,
+                {**PERFORMER, "avsAddress": "0x" + "2" * 40, "deploymentMode": "process"},
+            ],
+        },
+        "mixed deployment modes not supported: all performers must use the same deployment mode "
+        "(either 'docker' or 'kubernetes')",
+    ),
+    (
+        {"avsPerformers": [{**PERFORMER, "deploymentMode": "docker"}]},
+        "set deploymentMode: kubernetes",
+    ),
+    ({"taskVerification": {"mode": "ecdsa"}}, "mode ecdsa needs aggregators"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD, ids=[text[:40] for _, text in BAD])
+def test_a_bad_value_is_refused_in_the_words_of_the_reference(
+    tmp_path: Path, changes: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(HourglassError) as refused:
+        load(tmp_path, configuration(tmp_path, **changes))
+    assert text in refused.value.message
+
+
+def test_docker_is_the_default_and_says_what_to_set_instead(tmp_path: Path) -> None:
+    performer = {key: value for key, value in PERFORMER.items() if key != "deploymentMode"}
+    with pytest.raises(HourglassError, match="docker is not available in this version yet"):
+        load(tmp_path, configuration(tmp_path, avsPerformers=[performer]))
+
+
+def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(HourglassError) as refused:
+        load(
+            tmp_path,
+            configuration(tmp_path, storage={"type": "x"}, operator={}, nonsense=1),
+        )
+    assert len(refused.value.violations) >= 4
+
+
+def test_no_secret_is_shown_in_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HourglassError) as refused:
+        load(
+            tmp_path,
+            configuration(tmp_path, operator={"operatorPrivateKey": {"privateKey": "hunter2"}}),
+        )
+    assert "hunter2" not in str(refused.value)
+
+
+def test_mixed_modes_are_allowed_where_the_configuration_says_so(tmp_path: Path) -> None:
+    other = {**PERFORMER, "avsAddress": "0x" + "2" * 40, "deploymentMode": "process"}
+    found = load(
+        tmp_path,
+        configuration(
+            tmp_path, kubernetes={}, allowMixedModes=True, avsPerformers=[PERFORMER, other]
+        ),
+    )
+    assert len(found.avs_performers) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("500ms", 0.5), ("30s", 30), ("1m30s", 90), ("1h", 3600), (2, 2), (0.5, 0.5)],
+)
+def test_durations_are_read(written: Any, meant: float) -> None:
+    assert seconds(written) == meant
+
+
+@pytest.mark.parametrize("written", ["", "30", "5 minutes", "s", -1, 0, "0s", True])
+def test_what_is_no_duration_is_refused(written: Any) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        seconds(written)
+
+
+def test_a_bare_number_of_the_reference_is_in_nanoseconds() -> None:
+    assert reference_seconds(30_000_000_000) == 30

@@ -1,0 +1,127 @@
+"""What every store promises: one suite, for the one in memory and the one on disk."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_executor.deployers.deployment import DeploymentState
+from hourglass_executor.storage.memory import MemoryStore
+from hourglass_executor.storage.port import Store
+from hourglass_executor.storage.sqlite.store import SqliteStore
+from hourglass_executor.tasks.lifecycle import TaskState
+from hourglass_services.executor.port import EnvironmentVariable, KeyReference
+
+from tests.support.executor_values import MOMENT, accepted, completed, deployment, failed, record
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made: Store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_an_accepted_task_is_found_again_with_all_it_had(store: Store) -> None:
+    task = accepted(payload=b"\x00\xff", signature=b"\x80\x01")
+    assert await store.accept(task) == task
+    assert await store.task(task.task_id) == task
+    assert await store.unfinished() == (task,)
+
+
+async def test_the_first_task_under_an_id_stays(store: Store) -> None:
+    first, second = accepted(), accepted(payload=b"other")
+    await store.accept(first)
+    assert await store.accept(second) == first
+    assert await store.task(first.task_id) == first
+
+
+async def test_an_ended_task_keeps_its_result_and_loses_its_payload(store: Store) -> None:
+    task = accepted()
+    await store.accept(task)
+    await store.mark_dispatched(task.task_id)
+    end = completed(task, output=b"\x00\xfe")
+    await store.finish(task.task_id, end, MOMENT)
+    found = await store.task(task.task_id)
+    assert found is not None
+    assert (found.state, found.result, found.finished_at) == (end.state, end.result, MOMENT)
+    assert found.submission.payload == b""
+    assert found.digest == task.digest
+    assert await store.unfinished() == ()
+
+
+@pytest.mark.parametrize("state", [TaskState.FAILED, TaskState.UNKNOWN])
+async def test_an_error_is_kept_whole(store: Store, state: TaskState) -> None:
+    task = accepted()
+    await store.accept(task)
+    await store.finish(task.task_id, failed(state), MOMENT)
+    found = await store.task(task.task_id)
+    assert found is not None
+    assert found.error == failed(state).error
+    assert found.state is state
+
+
+async def test_the_first_end_stands(store: Store) -> None:
+    task = accepted()
+    await store.accept(task)
+    await store.finish(task.task_id, completed(task), MOMENT)
+    for attempt in (
+        store.finish(task.task_id, failed(), MOMENT),
+        store.mark_dispatched(task.task_id),
+    ):
+        with pytest.raises(HourglassError) as refused:
+            await attempt
+        assert refused.value.code is Code.FAILED_PRECONDITION
+    found = await store.task(task.task_id)
+    assert found is not None
+    assert found.state is TaskState.COMPLETED
+
+
+async def test_a_task_that_was_never_accepted_can_not_end(store: Store) -> None:
+    with pytest.raises(HourglassError) as refused:
+        await store.finish("0x1", failed(), MOMENT)
+    assert refused.value.code is Code.NOT_FOUND
+
+
+async def test_a_forgotten_id_can_be_used_again(store: Store) -> None:
+    await store.accept(accepted())
+    await store.forget(accepted().task_id)
+    other = accepted(payload=b"other")
+    assert await store.accept(other) == other
+
+
+async def test_one_bad_write_does_not_spoil_its_neighbours(store: Store) -> None:
+    tasks = [accepted(number) for number in range(1, 40)]
+    results = await asyncio.gather(
+        *(store.accept(task) for task in tasks),
+        store.finish("0xnone", failed(), MOMENT),
+        return_exceptions=True,
+    )
+    assert isinstance(results[-1], HourglassError)
+    assert list(await store.unfinished()) == tasks
+
+
+async def test_a_deployment_keeps_its_environment_and_handle(store: Store) -> None:
+    environment = (
+        EnvironmentVariable(name="A", value="1"),
+        EnvironmentVariable(name="B", value_from_env="HOME"),
+        EnvironmentVariable(name="C", secret=KeyReference(name="s", key="k")),
+        EnvironmentVariable(name="D", config_map=KeyReference(name="m", key="k")),
+    )
+    kept = record(environment=environment, service_account="runner", replicas=3)
+    await store.put_deployment(kept)
+    assert await store.deployments() == (kept,)
+    moved = replace(kept, handle="other", state=DeploymentState.RETIRING)
+    await store.put_deployment(moved)
+    assert await store.deployments() == (moved,)
+
+
+async def test_a_deployment_replaces_another_in_one_step(store: Store) -> None:
+    await store.put_deployment(record("old"))
+    await store.put_deployment(record("new"), replaces="old")
+    assert [one.deployment for one in await store.deployments()] == [deployment("new")]
+    await store.drop_deployment("new")
+    await store.drop_deployment("never there")
+    assert await store.deployments() == ()
