@@ -1,10 +1,14 @@
-"""Waiting until the demo performer is there, as PerformerControl tells it."""
+"""Waiting until the demo performer is there: for the cluster, and for the executor."""
 
+import asyncio
 from contextlib import aclosing
 
 from hourglass_services.control.client import PerformerControlClient
 from hourglass_services.control.port import EventKind, Filter
+from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.rpc.channel import open_channel
+
+_ASK_AGAIN_SECONDS = 0.1
 
 
 async def performer_ready(control: str, avs: str) -> str:
@@ -18,3 +22,14 @@ async def performer_ready(control: str, avs: str) -> str:
                     if (manifest.get("status") or {}).get("ready"):
                         return str(manifest["metadata"]["name"])
     raise AssertionError("a watch has no end")
+
+
+async def performer_routable(management: str, avs: str) -> None:
+    """Return when the executor itself has seen a performer of ``avs`` healthy.
+
+    After a restart the objects still tell of the run before; the executor's own probe does not.
+    """
+    async with open_channel(management) as channel:
+        client = ExecutorClient(channel)
+        while not any(one.application_healthy for one in await client.list(avs)):  # noqa: ASYNC110
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)  # there is no watch for this

@@ -101,8 +101,10 @@ class _Round:
 
     async def _ready(self) -> None:
         """Return when all is Ready; UNAVAILABLE names the part that was waited for in vain."""
-        from .readiness import performer_ready  # grpc: imported while the children start
+        # They need grpc, which is imported while the children start.
+        from .readiness import performer_ready, performer_routable
 
+        ports = self.options.ports
         waiting = "cluster"
         try:
             async with asyncio.timeout(self.options.ready_timeout):
@@ -112,11 +114,11 @@ class _Round:
                 self.supervisor.go("executor")
                 waiting = "operator"
                 await self.supervisor.ready(waiting)
-                waiting = "demo performer"
-                control = f"{HOST}:{self.options.ports.control_port}"
-                await performer_ready(control, DEMO_AVS)
                 waiting = "executor"
                 await self.supervisor.ready(waiting)
+                waiting = "demo performer"
+                await performer_ready(f"{HOST}:{ports.control_port}", DEMO_AVS)
+                await performer_routable(f"{HOST}:{ports.executor_port}", DEMO_AVS)
         except TimeoutError as exc:
             raise HourglassError(
                 Code.DEADLINE_EXCEEDED,
