@@ -11,7 +11,8 @@ from hourglass_common.domain.clock import Clock
 from hourglass_common.runtime.logs import get_logger
 
 from hourglass_devcluster.model import deletion, gc
-from hourglass_devcluster.model.kinds import NAMESPACES, Kind
+from hourglass_devcluster.model.events import is_stale
+from hourglass_devcluster.model.kinds import CORE_EVENTS, NAMESPACES, Kind
 from hourglass_devcluster.model.registry import Registry, Write
 from hourglass_devcluster.model.status import ApiError
 from hourglass_devcluster.model.store import Change, Ref, key_of
@@ -52,6 +53,13 @@ class Garbage:
         """Look at all objects, as after a start: changes may have been cut off half-way."""
         for storage, manifest in self._registry.store.everything():
             self._due.append(Ref(storage, key_of(manifest)))
+
+    def drop_stale_events(self) -> None:
+        """Delete the events that are too old to tell anything."""
+        now = self._clock.wall()
+        for event in self._registry.store.objects(CORE_EVENTS.stored_as):
+            if is_stale(event, now):
+                self._delete(CORE_EVENTS, event, "Background", Write(now=now))
 
     def collect(self, steps: int = 100) -> None:
         """Do what is due, at most ``steps`` of it, so that requests get their turn."""

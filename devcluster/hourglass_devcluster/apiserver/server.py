@@ -28,6 +28,7 @@ from .pod_logs import FileLogs, LogSource
 from .users import ADMINISTRATORS, StaticUser, Users
 from .watching import Bell
 
+_EVENTS_LOOKED_AT_SECONDS = 300.0
 _NAMESPACES = ("default", "kube-system")
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LARGEST_BODY = 3 << 20  # as the API server of Kubernetes
@@ -70,6 +71,7 @@ class ApiServer:
         )
         self._garbage = Garbage(self.registry, self.kinds, clock)
         self._garbage.note_everything()
+        self._garbage.drop_stale_events()
         for name in _NAMESPACES:
             if self.store.get(NAMESPACES.stored_as, ("", name)) is None:
                 body = {"metadata": {"name": name}}
@@ -93,7 +95,11 @@ class ApiServer:
     async def run(self) -> None:
         """Collect garbage as it falls due, until cancelled."""
         while True:
-            await self._work.wait()
+            try:
+                async with asyncio.timeout(_EVENTS_LOOKED_AT_SECONDS):
+                    await self._work.wait()
+            except TimeoutError:
+                self._garbage.drop_stale_events()
             self._work.clear()
             while self._garbage.is_due:
                 self._garbage.collect()

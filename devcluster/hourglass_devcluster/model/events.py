@@ -1,9 +1,12 @@
 """Events have two forms and one store: kept as core/v1, shown as either."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from .kinds import CORE_EVENTS, Kind
+
+KEPT_FOR = timedelta(hours=1)
 
 Manifest = Mapping[str, Any]
 
@@ -40,6 +43,18 @@ def inward(kind: Kind, shown: dict[str, Any]) -> dict[str, Any]:
         return shown
     stored = shown if kind.group == "" else _renamed(shown, _CORE_NAMES, CORE_EVENTS)
     return {**_ALWAYS_THERE, **stored}
+
+
+def is_stale(stored: Manifest, now: datetime) -> bool:
+    """Whether an event last happened so long ago that Kubernetes would have dropped it."""
+    series = stored.get("series") or {}
+    last = series.get("lastObservedTime") or stored.get("lastTimestamp")
+    for moment in (last, stored["metadata"]["creationTimestamp"]):
+        try:
+            return now - datetime.fromisoformat(moment) > KEPT_FOR
+        except (TypeError, ValueError):
+            continue  # writers may put anything into a time; the server's own is sound
+    return False
 
 
 def _renamed(manifest: Manifest, names: Mapping[str, str], kind: Kind) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The verbs: what a request changes, and what it is refused for."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hourglass_devcluster.model.deletion import Options, options_of
+from hourglass_devcluster.model.events import is_stale
 from hourglass_devcluster.model.kinds import (
     CONFIG_MAPS,
     CORE_EVENTS,
@@ -18,7 +20,7 @@ from hourglass_devcluster.model.kinds import (
 from hourglass_devcluster.model.status import ApiError
 from hourglass_devcluster.model.store import Change
 
-from tests.support.dev_registry import WIDGETS, make_registry, pod, widget, write
+from tests.support.dev_registry import NOW, WIDGETS, make_registry, pod, widget, write
 
 
 def test_a_new_object_gets_its_identity_and_defaults() -> None:
@@ -350,3 +352,20 @@ def test_the_plain_text_of_a_secret_is_encoded() -> None:
     assert made["data"] == {"a": "Yg=="}
     assert made["type"] == "Opaque"
     assert "stringData" not in made
+
+
+@pytest.mark.parametrize(
+    ("times", "stale"),
+    [
+        ({}, True),
+        ({"lastTimestamp": "2026-01-02T04:00:00Z"}, False),
+        ({"series": {"lastObservedTime": "2026-01-02T04:00:00.000000Z"}}, False),
+        ({"lastTimestamp": "2026-01-02T03:00:00Z"}, True),
+        ({"lastTimestamp": "yesterday"}, True),
+    ],
+)
+def test_an_event_is_kept_for_an_hour_after_it_last_happened(
+    times: dict[str, Any], stale: bool
+) -> None:
+    event = {"metadata": {"creationTimestamp": "2026-01-02T03:04:05Z"}, **times}
+    assert is_stale(event, NOW + timedelta(hours=1, seconds=1)) is stale
