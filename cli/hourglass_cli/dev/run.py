@@ -100,7 +100,7 @@ class _Round:
         raise AssertionError("nothing sets this event")
 
     async def _ready(self) -> None:
-        """Return when all is Ready; UNAVAILABLE names the part that was waited for in vain."""
+        """Return when all is Ready; DEADLINE_EXCEEDED names the part that was waited for in vain."""
         # They need grpc, which is imported while the children start.
         from .readiness import performer_ready, performer_routable
 
