@@ -153,7 +153,7 @@ async def log_until(
 
 def container_state(found: Manifest) -> Mapping[str, Any]:
     """Return the state of the only container, empty before it has one."""
-    statuses = (found.get("status") or {}).get("containerStatuses") or ({},)
+    statuses: Sequence[Manifest] = (found.get("status") or {}).get("containerStatuses") or ({},)
     return dict(statuses[0].get("state") or {})
 
 
@@ -166,5 +166,5 @@ def runs(found: Manifest) -> bool:
 
 
 def restarts(found: Manifest) -> int:
-    statuses = (found.get("status") or {}).get("containerStatuses") or ({},)
+    statuses: Sequence[Manifest] = (found.get("status") or {}).get("containerStatuses") or ({},)
     return int(statuses[0].get("restartCount") or 0)

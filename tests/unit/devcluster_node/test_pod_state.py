@@ -59,6 +59,9 @@ class Life:
         assert isinstance(start, Start)
         self.feed(Started(start.run))
 
+    def is_ready(self) -> bool:
+        return self.state.ready
+
     @property
     def waiting(self) -> Waiting:
         assert isinstance(self.state.container, Waiting)
@@ -127,9 +130,9 @@ def test_readiness_and_liveness_wait_for_the_startup_probe() -> None:
     assert life.feed(Started(1)) == [RunProbe(1, ProbeKind.STARTUP)]
     asked = life.feed(Probed(1, ProbeKind.STARTUP, True), 1)
     assert set(asked) == {RunProbe(1, ProbeKind.READINESS), RunProbe(1, ProbeKind.LIVENESS)}
-    assert not life.state.ready
+    assert not life.is_ready()
     life.feed(Probed(1, ProbeKind.READINESS, True))
-    assert life.state.ready
+    assert life.is_ready()
 
 
 def test_readiness_is_lost_after_the_threshold_only() -> None:
@@ -138,10 +141,10 @@ def test_readiness_is_lost_after_the_threshold_only() -> None:
     life.feed(Probed(1, ProbeKind.READINESS, True))
     life.feed(Tick(), 5)
     life.feed(Probed(1, ProbeKind.READINESS, False, "down"))
-    assert life.state.ready
+    assert life.is_ready()
     life.feed(Tick(), 5)
     life.feed(Probed(1, ProbeKind.READINESS, False, "down"))
-    assert not life.state.ready
+    assert not life.is_ready()
     assert isinstance(life.state.container, Running)
 
 
