@@ -26,7 +26,7 @@ ALSO = (
 _PREFIX = "#/components/schemas/"
 
 
-async def main(kubeconfig: str) -> None:
+async def schemas_of(kubeconfig: str) -> dict[str, Any]:
     published: dict[str, Any] = {}
     async with KubeClient(await connect(kubeconfig)) as client:
         for version in {kind.api_version for kind in BUILT_IN}:
@@ -38,7 +38,7 @@ async def main(kubeconfig: str) -> None:
         name = wanted.pop()
         if name not in schemas:
             schemas[name] = _reduced(published[name], wanted)
-    TARGET.write_bytes(orjson.dumps(schemas, option=orjson.OPT_SORT_KEYS) + b"\n")
+    return schemas
 
 
 def _reduced(schema: Any, wanted: list[str]) -> Any:
@@ -68,4 +68,5 @@ def _reduced(schema: Any, wanted: list[str]) -> Any:
             return schema
 
 
-asyncio.run(main(sys.argv[1]))
+found = asyncio.run(schemas_of(sys.argv[1]))
+TARGET.write_bytes(orjson.dumps(found, option=orjson.OPT_SORT_KEYS) + b"\n")

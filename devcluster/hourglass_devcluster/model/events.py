@@ -48,7 +48,7 @@ def inward(kind: Kind, shown: dict[str, Any]) -> dict[str, Any]:
 def is_stale(stored: Manifest, now: datetime) -> bool:
     """Whether an event last happened so long ago that Kubernetes would have dropped it."""
     series = stored.get("series") or {}
-    last = series.get("lastObservedTime") or stored.get("lastTimestamp")
+    last: Any = series.get("lastObservedTime") or stored.get("lastTimestamp")
     for moment in (last, stored["metadata"]["creationTimestamp"]):
         try:
             return now - datetime.fromisoformat(moment) > KEPT_FOR
