@@ -140,7 +140,7 @@ class Deployments:
                     self._group.create_task(self._clear_away(record))
         for deployment in wanted_anew(configured, kept):
             self._wanted.add(deployment.avs)
-            self._announce(deployment)
+            self._dispatcher.set_endpoints(deployment.avs, f"awaited/{deployment.avs}", ())
             self._group.create_task(self._bring_up(deployment, None))
 
     # -- ManagementPort
@@ -206,7 +206,18 @@ class Deployments:
     # -- deployments
 
     async def _bring_up(self, deployment: Deployment, handle: str | None) -> None:
-        """Deploy what is to run without anybody asking, again and again until it does."""
+        """Deploy what is to run without anybody asking, again and again until it does.
+
+        Tasks of the AVS wait meanwhile, through attempts that fail too.
+        """
+        awaited = f"awaited/{deployment.avs}"
+        self._dispatcher.set_endpoints(deployment.avs, awaited, ())
+        try:
+            await self._until_deployed(deployment, handle)
+        finally:
+            self._dispatcher.remove(awaited)
+
+    async def _until_deployed(self, deployment: Deployment, handle: str | None) -> None:
         attempt = 0
         while True:
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp2
 
 _WEIGHT_OF_NEWEST = 0.3
 
@@ -15,10 +16,7 @@ class Latency:
 
     def at(self, now: float, half_life: float) -> float:
         """Return the average as it counts at ``now``."""
-        if self.seconds == 0.0:
-            return 0.0
-        age = max(0.0, now - self.measured_at)
-        return float(self.seconds * 0.5 ** (age / half_life))
+        return self.seconds * exp2((self.measured_at - now) / half_life)
 
     def measured(self, seconds: float, now: float) -> "Latency":
         """Return the average with one more measurement in it."""
