@@ -24,11 +24,10 @@ from hourglass_common.kube.resources import (
 from hourglass_common.runtime.admin import make_app, serve_admin
 from hourglass_common.runtime.logs import get_logger
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_services.control.servicer import PERFORMER_CONTROL, PerformerControlServicer
 from hourglass_services.rpc.server import RpcServer
 
+from .control.server import make_control_server
 from .control.service import Caches as ControlCaches
-from .control.service import PerformerControl
 from .runtime import metrics
 from .runtime.controller import Controller, Identity
 from .runtime.gather import Caches
@@ -78,8 +77,8 @@ async def run(
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
         controller = Controller(client, caches, clock, rng, identity)
-        control = PerformerControl(client, ControlCaches(caches.performers, slices, caches.pods))
-        server = RpcServer([(PERFORMER_CONTROL, PerformerControlServicer(control))])
+        control_caches = ControlCaches(caches.performers, slices, caches.pods)
+        server = make_control_server(client, control_caches)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for follower in reflectors:
             group.create_task(follower.run())
