@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from hourglass_common.runtime.logs import configure_logs
 from hourglass_common.runtime.settings import load_settings
 from hourglass_executor.main import Addresses, run
 from hourglass_executor.settings import ExecutorSettings
@@ -81,6 +82,7 @@ async def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
 
 
 async def _main() -> None:
+    configure_logs()  # to stderr: stdout is for the address
     settings = load_settings(
         ExecutorSettings, config_path=sys.argv[1], env_prefix="NOT_READ__", environ={}
     )
