@@ -25,9 +25,10 @@ from tests.support.control_plane import SHARED, control_plane, why_unavailable  
 TIERS: dict[str, tuple[str, int]] = {
     "unit": ("tests/unit", 2),
     "property": ("tests/property", 2),
-    "contract": ("tests/contract", 0),
     "integration": ("tests/integration", 0),
     "e2e": ("tests/e2e", 0),
+    # Last: it reads from the audit log what the tiers before asked of the control plane.
+    "contract": ("tests/contract", 0),
 }
 NEEDS_CONTROL_PLANE = ("contract", "integration", "e2e")
 

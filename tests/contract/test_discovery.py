@@ -9,6 +9,14 @@ from tests.support.kube_requests import KubeRequests
 from tests.support.kube_samples import performer, pod, replica_set, service
 
 GROUP = "hourglass.eigenlayer.io"
+GROUPS = {
+    "apps/v1": "apps.v1.ReplicaSet",
+    "authentication.k8s.io/v1": "authentication.v1.TokenReview",
+    "authorization.k8s.io/v1": "authorization.v1.SubjectAccessReview",
+    "coordination.k8s.io/v1": "coordination.v1.Lease",
+    "discovery.k8s.io/v1": "discovery.v1.EndpointSlice",
+    "events.k8s.io/v1": "events.v1.Event",
+}
 CRUD = {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -83,7 +91,7 @@ async def test_aggregated_discovery_tells_all_at_once(api: KubeRequests) -> None
     "get /openapi/v3",
     f"get /openapi/v3/apis/{GROUP}/v1alpha1",
     "get /openapi/v3/api/v1",
-    "get /openapi/v3/apis/apps/v1",
+    *(f"get /openapi/v3/apis/{version}" for version in GROUPS),
 )
 async def test_openapi_describes_our_kind(api: KubeRequests) -> None:
     paths = (await api.call("GET", "/openapi/v3")).ok()["paths"]
@@ -105,8 +113,9 @@ async def test_openapi_describes_our_kind(api: KubeRequests) -> None:
     path = f"/apis/{GROUP}/v1alpha1/namespaces/{{namespace}}/performers/{{name}}"
     assert document["paths"][path]["patch"]["x-kubernetes-action"] == "patch"
     core = (await api.call("GET", "/openapi/v3/api/v1")).ok()
-    apps = (await api.call("GET", "/openapi/v3/apis/apps/v1")).ok()
-    assert "io.k8s.api.apps.v1.ReplicaSet" in apps["components"]["schemas"]
+    for version, schema_name in GROUPS.items():
+        group = (await api.call("GET", f"/openapi/v3/apis/{version}")).ok()
+        assert f"io.k8s.api.{schema_name}" in group["components"]["schemas"]
     assert "io.k8s.api.core.v1.Pod" in core["components"]["schemas"]
 
 
