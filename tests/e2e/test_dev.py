@@ -89,17 +89,19 @@ async def test_a_run_after_a_kill_starts_and_keeps_performers_and_results(tmp_pa
         assert await submit(dev, "0x6") == "0x24"
 
 
-async def test_a_part_that_dies_ends_the_run_and_its_log_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["cluster", "operator", "executor"])
+async def test_a_part_that_dies_ends_the_run_and_its_log_is_named(
+    tmp_path: Path, part: str
+) -> None:
     async with hourglass_dev(tmp_path / "data") as dev:
         family = dev.family()
-        operator = next(p for p in family if "operator" in p.cmdline())
-        operator.kill()
+        next(process for process in family if part in process.cmdline()).kill()
         async with asyncio.timeout(10):
             assert await dev.process.wait() == 1
         assert await gone(family[1:], within_seconds=1.0) == []
     output = (tmp_path / "data.out").read_text()
-    assert "the operator was killed by signal 9" in output
-    assert str(tmp_path / "data" / "logs" / "operator.log") in output
+    assert f"the {part} was killed by signal 9" in output
+    assert str(tmp_path / "data" / "logs" / f"{part}.log") in output
 
 
 async def test_a_taken_port_is_refused_with_its_flag_before_anything_starts(
@@ -124,6 +126,22 @@ async def test_a_second_run_on_one_data_directory_is_refused(tmp_path: Path) -> 
         assert f"process {dev.process.pid}" in done.err
         assert "--data-dir" in done.err
         assert await submit(dev, "0x4") == "0x10"  # the first one goes on
+
+
+async def test_ci_that_is_interrupted_says_so_and_fails(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command("dev", "--ci", *FREE_PORTS), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    log = tmp_path / ".hourglass" / "logs" / "cluster.log"
+    async with asyncio.timeout(30):
+        while not log.exists():
+            await asyncio.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(10):
+        out, _ = await process.communicate()
+    report = json.loads(out.splitlines()[-1])
+    assert process.returncode == 1
+    assert (report["ok"], report["error"]) == (False, "interrupted before the task was checked")
 
 
 async def test_ci_that_can_not_become_ready_says_why_in_json(tmp_path: Path) -> None:

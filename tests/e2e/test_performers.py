@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable, Submission
 from hourglass_services.rpc.channel import open_channel
 
-from tests.support.dev_run import DevRun, Done, hourglass_dev, run, tool
+from tests.support.dev_run import DevRun, Done, gone, hourglass_dev, run, tool
 
 AVS = "0x" + "77" * 20
 
@@ -152,3 +153,39 @@ async def test_a_bad_object_is_refused_with_the_field_and_the_rule(tmp_path: Pat
         names = [item["metadata"]["name"] for item in json.loads(done.out)["items"]]
         assert "bad" not in names
         assert len(names) == 1
+
+
+async def test_a_performer_that_is_deaf_and_busy_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    async with (
+        hourglass_dev(tmp_path / "data") as dev,
+        open_channel(dev.addresses["executor"]) as channel,
+    ):
+        client = ExecutorClient(channel)
+        settings = {
+            "DEMO_PERFORMER_IGNORE_SIGTERM": "true",
+            "DEMO_PERFORMER_DELAY": "600",
+            "DEMO_PERFORMER_LEDGER": str(ledger),
+        }
+        await deploy(client, "sha256:" + "2" * 64, **settings)
+        async with asyncio.TaskGroup() as group:
+            busy = group.create_task(client.submit(submission(), timeout_seconds=600))
+            while not ledger.exists():
+                await asyncio.sleep(0.02)
+            busy.cancel()
+        family = dev.family()
+        dev.process.send_signal(signal.SIGINT)
+        assert await gone(family[1:], within_seconds=3.0) == []
+
+
+async def test_garbage_and_long_lines_from_a_performer_harm_nobody(tmp_path: Path) -> None:
+    async with (
+        hourglass_dev(tmp_path / "data") as dev,
+        open_channel(dev.addresses["executor"]) as channel,
+    ):
+        client = ExecutorClient(channel)
+        await deploy(client, "sha256:" + "3" * 64, DEMO_PERFORMER_CHATTER="true")
+        for _ in range(3):
+            answer = await client.submit(submission(), timeout_seconds=60)
+            assert answer.output == b"0x10"
+        assert all(one.application_healthy for one in await client.list())

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.system_clock import SystemClock
+from hourglass_devcluster.node_agent.orphans import end_orphans
 
 from hourglass_cli.failures import first_of_ours
 
@@ -56,12 +57,18 @@ async def _run(options: DevOptions, elapsed: Callable[[], float]) -> dict[str, A
         try:
             round_ = _Round(replace(options, ports=ports), layout, supervisor, elapsed)
             ended = await first_of(told.wait(), round_.run())
-            return ended if isinstance(ended, dict) else None
+            if isinstance(ended, dict):
+                return ended
+            if options.ci:
+                raise HourglassError(Code.CANCELLED, "interrupted before the task was checked")
+            return None
         finally:
             layout.addresses.unlink(missing_ok=True)
             await supervisor.stop(
                 gently_seconds=STOP_GENTLY_SECONDS, at_most_seconds=STOP_AT_MOST_SECONDS
             )
+            # Where the cluster was killed, what it ran is nobody's child any more.
+            await asyncio.to_thread(end_orphans, layout.cluster / "pids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class _Round:
         raise AssertionError("nothing sets this event")
 
     async def _ready(self) -> None:
-        """Return when all is Ready; DEADLINE_EXCEEDED names the part that was waited for in vain."""
+        """Return when all is Ready; DEADLINE_EXCEEDED names the part that is not."""
         # They need grpc, which is imported while the children start.
         from .readiness import performer_ready, performer_routable
 
