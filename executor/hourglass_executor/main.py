@@ -10,6 +10,7 @@ from random import Random
 from uuid import uuid4
 
 from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.errors import HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
 from hourglass_common.runtime.admin import make_app, serve_admin
@@ -70,12 +71,28 @@ async def run(
     Performers come up meanwhile. Raises HourglassError for a configuration that can not be
     served: a data directory in use, a taken port.
     """
+    try:
+        await _run(settings, stop or asyncio.Event(), on_ready, registry or REGISTRY)
+    except BaseExceptionGroup as group:
+        # Each background wraps what passes through it: callers want the cause.
+        cause = _only(group)
+        if isinstance(cause, HourglassError):
+            raise cause from None
+        raise
+
+
+async def _run(
+    settings: ExecutorSettings,
+    stop: asyncio.Event,
+    on_ready: Ready | None,
+    registry: CollectorRegistry,
+) -> None:
     clock, rng = SystemClock(), Random()  # noqa: S311  jitter, not secrets
     async with AsyncExitStack() as stack:
         store = await _open_store(settings)
         stack.push_async_callback(store.close)  # first in, last out
         dispatcher = await stack.enter_async_context(
-            Dispatcher(clock=clock, rng=rng, registry=registry or REGISTRY)
+            Dispatcher(clock=clock, rng=rng, registry=registry)
         )
         group = await stack.enter_async_context(_Background())
         executor = _Executor(settings, store, dispatcher, group.tasks, clock)
@@ -83,7 +100,16 @@ async def run(
         executor.deployments.use(deployers)
         await executor.tasks.recover()
         await executor.deployments.start(configured(settings, _new_id))
-        await _serve(settings, executor, deployers, stop or asyncio.Event(), on_ready)
+        await _serve(settings, executor, deployers, stop, on_ready)
+
+
+def _only(error: BaseException) -> BaseException | None:
+    """Return the one exception that a tree of groups holds, None if there are more."""
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) != 1:
+            return None
+        error = error.exceptions[0]
+    return error
 
 
 class _Ended(Exception):

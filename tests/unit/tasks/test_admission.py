@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
@@ -57,7 +58,7 @@ def test_another_content_under_the_id_is_refused_and_shown_nothing(state: TaskSt
         {"aggregator_address": "0x" + "1" * 40},
     ],
 )
-def test_every_signed_field_is_in_the_digest(changes: dict[str, object]) -> None:
+def test_every_signed_field_is_in_the_digest(changes: dict[str, Any]) -> None:
     plain = submission_digest(submission(), OPERATOR)
     assert submission_digest(submission(**changes), OPERATOR) != plain
     assert submission_digest(submission(signature=b"other"), OPERATOR) == plain

@@ -78,7 +78,8 @@ def _result(text: str, output: bytes) -> TaskResult:
 
 def _error(text: str) -> TaskError:
     fields = orjson.loads(text)
-    return TaskError(**{**fields, "code": Code(fields["code"])})
+    code = Code(fields.pop("code"))
+    return TaskError(code=code, **fields)
 
 
 def deployment_to_row(record: DeploymentRecord) -> Row:
