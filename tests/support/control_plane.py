@@ -22,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,9 +240,11 @@ def main() -> None:
     if reason:
         sys.exit(f"control_plane: {reason}")
     shutil.rmtree(folder, ignore_errors=True)
-    with control_plane(folder.resolve()) as plane:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt), control_plane(folder.resolve()) as plane:
         print(f"export {SHARED}={plane.kubeconfig}", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        while True:
+            signal.pause()
 
 
 if __name__ == "__main__":
