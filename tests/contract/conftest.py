@@ -35,7 +35,7 @@ class Target:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "covers(*requests): requests that the test stands for")
-    config.addinivalue_line("markers", "only(target): why is said in the test")
+    config.addinivalue_line("markers", "only(target, reason): the one target of the test")
 
 
 @pytest.fixture(scope="session")
@@ -77,11 +77,16 @@ def dev_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         raise failed[0]
 
 
-@pytest.fixture(params=[REAL, DEV])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case on both targets, or on the one that it is marked for: never as a skip."""
+    if "target" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("only")
+        names = [REAL, DEV] if only is None else [only.args[0]]
+        metafunc.parametrize("target", names, indirect=True)
+
+
+@pytest.fixture
 def target(request: pytest.FixtureRequest) -> Target:
-    only = request.node.get_closest_marker("only")
-    if only is not None and request.param != only.args[0]:
-        pytest.skip(f"on {only.args[0]} only: {only.args[1]}")
     if request.param == DEV:
         found: Target = request.getfixturevalue("dev_api")
         return found

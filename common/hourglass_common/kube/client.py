@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 
+from .answers import decoded, error_of, json_lines
 from .connection import Connection
-from .errors import KubeError, KubeUnavailableError
+from .errors import KubeUnavailableError
 from .resources import Manifest, Resource
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -257,8 +258,8 @@ class KubeClient:
         try:
             async with self._request("GET", resource.path(namespace), query, timeout) as response:
                 if response.status >= 400:
-                    raise _error(response, await response.read(), what)
-                async for event in _json_lines(response.content, what):
+                    raise error_of(response, await response.read(), what)
+                async for event in json_lines(response.content, what):
                     yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise KubeUnavailableError(what, str(exc) or type(exc).__name__) from exc
@@ -271,7 +272,7 @@ class KubeClient:
         try:
             async with self._request("GET", path, query, timeout) as response:
                 if response.status >= 400:
-                    raise _error(response, await response.read(), path)
+                    raise error_of(response, await response.read(), path)
                 async for chunk in response.content.iter_any():
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
@@ -294,7 +295,7 @@ class KubeClient:
         content = await self._bytes(method, path, query or {}, data, content_type)
         # Decoded on the loop: orjson keeps the interpreter's lock, so a thread would not help;
         # what bounds the pause is the page size of lists.
-        return _decode(content, f"{method} {path}")
+        return decoded(content, f"{method} {path}")
 
     async def _bytes(
         self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str
@@ -304,7 +305,7 @@ class KubeClient:
             async with self._request(method, path, query, None, data, kind) as response:
                 content = await response.read()
                 if response.status >= 400:
-                    raise _error(response, content, what)
+                    raise error_of(response, content, what)
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise KubeUnavailableError(what, str(exc) or type(exc).__name__) from exc
@@ -368,42 +369,3 @@ class _Response:
 
 def _write_query(field_manager: str, dry_run: bool) -> dict[str, str]:
     return {"fieldManager": field_manager, "dryRun": "All" if dry_run else ""}
-
-
-def _error(response: aiohttp.ClientResponse, content: bytes, what: str) -> KubeError:
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        body = None
-    status = body if isinstance(body, dict) else {"message": content.decode(errors="replace")[:500]}
-    error = KubeError(response.status, status, what)
-    retry_after = response.headers.get("Retry-After", "")
-    if error.retry_after is None and retry_after.isdecimal():
-        error.retry_after = float(retry_after)
-    return error
-
-
-def _decode(content: bytes, what: str) -> Manifest:
-    try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as exc:
-        raise KubeUnavailableError(what, f"the answer is not JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise KubeUnavailableError(what, "the answer is not a JSON object")
-    return value
-
-
-async def _json_lines(stream: aiohttp.StreamReader, what: str) -> AsyncIterator[Manifest]:
-    rest = bytearray()
-    async for chunk in stream.iter_any():
-        *lines, tail = chunk.split(b"\n")
-        if not lines:
-            rest += tail
-            continue
-        lines[0] = bytes(rest) + lines[0]
-        rest = bytearray(tail)
-        for line in lines:
-            if line:
-                yield _decode(line, what)
-    if rest:
-        raise KubeUnavailableError(what, "the stream ended inside an event")
