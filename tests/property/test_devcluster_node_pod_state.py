@@ -3,14 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hourglass_devcluster.model.pod_spec import ProbeKind, read_pod_spec
-from hourglass_devcluster.model.pod_state import (
+from hourglass_devcluster.model.pod_events import (
     Deleted,
     Event,
     Exited,
     Gone,
-    Instant,
-    Over,
     Probed,
     Remove,
     RunProbe,
@@ -19,10 +16,9 @@ from hourglass_devcluster.model.pod_state import (
     Started,
     StartFailed,
     Tick,
-    advance,
-    first_state,
-    next_deadline,
 )
+from hourglass_devcluster.model.pod_spec import ProbeKind, read_pod_spec
+from hourglass_devcluster.model.pod_state import Instant, Over, advance, first_state, next_deadline
 from hourglass_devcluster.model.pod_status import pod_status
 from hypothesis import settings
 from hypothesis import strategies as st

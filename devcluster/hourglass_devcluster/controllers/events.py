@@ -87,7 +87,12 @@ class EventRecorder:
                 return
         at = _micro(note.at)
         series = {"series": {"count": count, "lastObservedTime": at}}
-        await self._client.merge_patch(EVENTS, namespace, name, series)
+        try:
+            await self._client.merge_patch(EVENTS, namespace, name, series)
+        except KubeError as error:
+            if error.is_not_found:  # removed meanwhile: the next one is a first again
+                del self._counts[name]
+            raise
 
     def _body(self, name: str, note: _Note) -> dict[str, Any]:
         return {

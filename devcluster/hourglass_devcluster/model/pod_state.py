@@ -15,6 +15,22 @@ from typing import Literal, assert_never
 
 from hourglass_common.domain.backoff import Backoff
 
+from .pod_events import (
+    Action,
+    Deleted,
+    Event,
+    Exited,
+    Gone,
+    Probed,
+    Remove,
+    RunProbe,
+    Say,
+    Signal,
+    Start,
+    Started,
+    StartFailed,
+    Tick,
+)
 from .pod_spec import PodSpec, Probe, ProbeKind
 
 RESTART_BACKOFF = Backoff(minimum=1.0, maximum=60.0, jitter=0.0)
@@ -104,96 +120,6 @@ class PodState:
     @property
     def is_deleting(self) -> bool:
         return self.grace_seconds is not None
-
-
-# -- events ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    run: int
-
-
-@dataclass(frozen=True, slots=True)
-class StartFailed:
-    """``reason`` is a container's waiting reason, such as ErrImagePull."""
-
-    run: int
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """``code`` as the shell counts: 128 + N for signal N."""
-
-    run: int
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    run: int
-    kind: ProbeKind
-    ok: bool
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """The pod has a deletionTimestamp, with this grace period."""
-
-    grace_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The pod is not in the API any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
-
-
-Event = Started | StartFailed | Exited | Probed | Deleted | Gone | Tick
-
-
-# -- actions ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    run: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunProbe:
-    run: int
-    kind: ProbeKind
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    run: int
-    name: Literal["TERM", "KILL"]
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Delete the pod from the API: its process is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Record an event about the pod."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-
-
-Action = Start | RunProbe | Signal | Remove | Say
 
 
 def first_state(now: Instant, *, restarts: int = 0) -> PodState:

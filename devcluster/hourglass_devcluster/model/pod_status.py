@@ -74,10 +74,11 @@ def _condition(before: Manifest, wanted: tuple[str, str, str, str], now: datetim
 
 def _container(state: PodState, spec: PodSpec) -> dict[str, Any]:
     image = str(spec.container.get("image", ""))
+    has_run = state.last is not None or isinstance(state.container, Running | Ended)
     found: dict[str, Any] = {
         "name": spec.container.get("name", ""),
         "image": image,
-        "imageID": f"process://{image}" if state.run else "",
+        "imageID": image if has_run else "",
         "ready": state.ready,
         "started": state.started,
         "restartCount": state.restarts,

@@ -2,11 +2,14 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import psutil
 
+MARK = "HOURGLASS_DEV_POD"
+"""The variable by which what a container started is known, once the container is gone."""
 _SAME_START_SECONDS = 0.05
 _GENTLE_SECONDS = 1.0
 
@@ -28,22 +31,25 @@ def forget(file: Path) -> None:
 def end_orphans(folder: Path) -> int:
     """End every process remembered in ``folder`` that still runs; return how many did.
 
-    Takes up to about a second: SIGTERM, then SIGKILL to the whole group. A process that only has
-    the number of one remembered (another start time) is left alone.
+    Takes up to about two seconds: SIGTERM, then SIGKILL to the whole group, and to what a
+    container that is gone has left in its own. A process that only has the number of one
+    remembered (another start time) is left alone.
     """
-    left: list[psutil.Process] = []
-    for file in folder.glob("*.json"):
-        process = _remembered(file)
-        if process is not None:
-            left.append(process)
-            signal_group(process.pid, signal.SIGTERM)
-    psutil.wait_procs(left, timeout=_GENTLE_SECONDS)
-    for process in left:
+    files = tuple(folder.glob("*.json"))
+    leaders = [found for file in files if (found := _remembered(file)) is not None]
+    for process in leaders:
+        signal_group(process.pid, signal.SIGTERM)
+    psutil.wait_procs(leaders, timeout=_GENTLE_SECONDS)
+    for process in leaders:
         signal_group(process.pid, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=_GENTLE_SECONDS)
-    for file in folder.glob("*.json"):
+    rest = _marked({file.stem for file in files}) if files else []
+    for process in rest:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs([*leaders, *rest], timeout=_GENTLE_SECONDS)
+    for file in files:
         forget(file)
-    return len(left)
+    return len(leaders) + len(rest)
 
 
 def signal_group(pid: int, number: int) -> None:
@@ -52,6 +58,18 @@ def signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
         return  # PermissionError: on macOS what is left of the group are zombies
+
+
+def _marked(pods: set[str]) -> list[psutil.Process]:
+    """Return the processes that were started by containers of these pods."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) in pods and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue  # another user's, or gone meanwhile
+    return found
 
 
 def _remembered(file: Path) -> psutil.Process | None:

@@ -24,20 +24,12 @@ from hourglass_devcluster.model.pod_env import (
     environment,
     references,
 )
-from hourglass_devcluster.model.pod_spec import (
-    PORT_ANNOTATION,
-    ProbeKind,
-    read_pod_spec,
-    real_port,
-)
-from hourglass_devcluster.model.pod_state import (
+from hourglass_devcluster.model.pod_events import (
     Action,
     Deleted,
     Event,
     Exited,
     Gone,
-    Instant,
-    Over,
     Probed,
     Remove,
     RunProbe,
@@ -47,10 +39,14 @@ from hourglass_devcluster.model.pod_state import (
     Started,
     StartFailed,
     Tick,
-    advance,
-    first_state,
-    next_deadline,
 )
+from hourglass_devcluster.model.pod_spec import (
+    PORT_ANNOTATION,
+    ProbeKind,
+    read_pod_spec,
+    real_port,
+)
+from hourglass_devcluster.model.pod_state import Instant, Over, advance, first_state, next_deadline
 from hourglass_devcluster.model.pod_status import lost_restarts, pod_status
 
 from .catalogue import command_of
@@ -136,11 +132,15 @@ class PodWorker:
         """Set the pod's node: on one node that is all the scheduling there is."""
         meta = self._pod["metadata"]
         change = {"metadata": {"uid": meta["uid"]}, "spec": {"nodeName": NODE_NAME}}
-        try:
-            self._pod = await self._patched(change)
-        except HourglassError as error:
-            log.info("pod not bound", pod=meta["name"], error=error.message)
-            return False
+        while True:
+            try:
+                self._pod = await self._patched(change)
+                break
+            except HourglassError as error:
+                log.info("pod not bound", pod=meta["name"], error=error.message)
+                if self._gone or (isinstance(error, KubeError) and error.http_status < 429):
+                    return False
+            await asyncio.sleep(_RETRY_SECONDS)
         said = f"Successfully assigned {meta['namespace']}/{meta['name']} to {NODE_NAME}"
         self._say("Normal", "Scheduled", said)
         return True
@@ -209,6 +209,9 @@ class PodWorker:
             reason = error.reason if error.reason in _OWN_REASONS else "CreateContainerError"
             self._answer(StartFailed(run, reason, str(error)))
             return
+        except OSError as error:  # the disk, as a rule
+            self._answer(StartFailed(run, "CreateContainerError", str(error)))
+            return
         self._process = process
         self._answer(Started(run))
         try:
@@ -226,6 +229,7 @@ class PodWorker:
                 reason="Unsupported",
             )
         image_command = command_of(str(container.get("image", "")))
+        self._say("Normal", "Pulled", f"Container image stands for: {' '.join(image_command)}")
         port = await self._take_port()
         try:
             variables = environment(container, self._pod, await self._objects(), port)

@@ -17,7 +17,7 @@ from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
 from hourglass_common.kube.resources import PODS
 from hourglass_devcluster.main import run
-from hourglass_devcluster.node_agent.orphans import end_orphans, remember
+from hourglass_devcluster.node_agent.orphans import MARK, end_orphans, remember
 from hourglass_devcluster.settings import DevClusterSettings
 
 from tests.support.dev_cluster import running_dev_cluster
@@ -128,3 +128,16 @@ def test_a_process_with_the_number_of_an_orphan_is_left_alone(tmp_path: Path) ->
 async def test_a_second_one_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with running_dev_cluster(tmp_path), pytest.raises(HourglassError, match="another dev cluster"):
         await run(DevClusterSettings(data_dir=tmp_path, address="127.0.0.1:0"))
+
+
+def test_what_a_container_left_behind_is_ended_when_the_container_is_gone(tmp_path: Path) -> None:
+    marked = os.environ | {MARK: "pod-1"}
+    with subprocess.Popen([sys.executable, "-c", _STAYS], env=marked) as left:
+        try:
+            (tmp_path / "pod-1.json").write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0}))
+            while psutil.Process(left.pid).environ().get(MARK) is None:
+                time.sleep(0.02)  # noqa: TID251
+            assert end_orphans(tmp_path) == 1
+            assert not psutil.pid_exists(left.pid)
+        finally:
+            left.kill()

@@ -4,20 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hourglass_devcluster.model.pod_spec import PodSpec, ProbeKind, read_pod_spec
-from hourglass_devcluster.model.pod_state import (
+from hourglass_devcluster.model.pod_events import (
     Action,
     Deleted,
-    Ended,
     Event,
     Exited,
     Gone,
-    Instant,
-    Over,
-    PodState,
     Probed,
     Remove,
-    Running,
     RunProbe,
     Say,
     Signal,
@@ -25,6 +19,14 @@ from hourglass_devcluster.model.pod_state import (
     Started,
     StartFailed,
     Tick,
+)
+from hourglass_devcluster.model.pod_spec import PodSpec, ProbeKind, read_pod_spec
+from hourglass_devcluster.model.pod_state import (
+    Ended,
+    Instant,
+    Over,
+    PodState,
+    Running,
     Waiting,
     advance,
     first_state,
