@@ -155,3 +155,11 @@ async def test_ci_that_can_not_become_ready_says_why_in_json(tmp_path: Path) -> 
     assert done.status == 1
     assert report["ok"] is False
     assert "--api-port" in report["error"]
+
+
+async def test_a_part_that_is_not_ready_in_time_is_named(tmp_path: Path) -> None:
+    flags = ("--data-dir=data", "--ready-timeout=1", *FREE_PORTS)
+    done = await run(*command("dev", *flags), cwd=tmp_path)
+    assert done.status == 124
+    assert "is not Ready after 1 s" in done.err
+    assert str(tmp_path / "data" / "logs") in done.err
