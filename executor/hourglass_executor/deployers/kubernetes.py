@@ -26,6 +26,7 @@ log = get_logger(__name__)
 
 GRPC_PORT = 9090
 GROUP = "hourglass.eigenlayer.io"
+FOLLOW_AGAIN_SECONDS = 5.0
 
 
 class KubernetesDeployer:
@@ -52,7 +53,7 @@ class KubernetesDeployer:
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
-        self._follower = self._group.create_task(self._objects.run(self._on_change))
+        self._follower = self._group.create_task(self._follow())
         return self
 
     async def __aexit__(
@@ -114,6 +115,15 @@ class KubernetesDeployer:
 
     async def stop_all(self) -> None:
         """Performer objects are meant to outlive the executor."""
+
+    async def _follow(self) -> None:
+        """Follow the objects, whatever the other side answers: endpoints stay as last known."""
+        while True:
+            try:
+                await self._objects.run(self._on_change)
+            except HourglassError as error:
+                log.error("performers can not be followed", error=str(error))
+            await asyncio.sleep(FOLLOW_AGAIN_SECONDS)
 
     def _on_change(self, name: str, view: PerformerView | None) -> None:
         if view is None:

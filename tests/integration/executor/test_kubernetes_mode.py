@@ -15,13 +15,23 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
 from hourglass_common.kube.reflector import Reflector
-from hourglass_common.kube.resources import ENDPOINT_SLICES, NAMESPACES, PERFORMERS, Manifest
+from hourglass_common.kube.resources import (
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    PERFORMERS,
+    PODS,
+    Manifest,
+    Resource,
+)
 from hourglass_common.kube.watch_state import Change
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_executor.settings import ExecutorSettings
+from hourglass_operator.control.service import Caches, PerformerControl
+from hourglass_services.control.servicer import PERFORMER_CONTROL, PerformerControlServicer
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable, KeyReference
 from hourglass_services.rpc.channel import open_channel
+from hourglass_services.rpc.server import RpcServer
 
 from tests.support.control_plane import ControlPlane
 from tests.support.demo_performer import demo_performer
@@ -106,6 +116,58 @@ async def operator_in_play(api: KubeClient, namespace: str, address: str) -> Asy
         yield
         for task in tasks:
             task.cancel()
+
+
+@asynccontextmanager
+async def performer_control(api: KubeClient, namespace: str) -> AsyncIterator[str]:
+    """Serve PerformerControl as the operator does; gives its address."""
+
+    def follow(resource: Resource) -> Reflector:
+        return Reflector(api, resource, namespace, clock=SystemClock(), rng=random.Random(1))
+
+    caches = Caches(follow(PERFORMERS), follow(ENDPOINT_SLICES), follow(PODS))
+    control = PerformerControl(api, caches)
+    server = RpcServer([(PERFORMER_CONTROL, PerformerControlServicer(control))])
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run()) for one in caches.all()]
+        for one in caches.all():
+            await one.wait_synced(20)
+        port = await server.start("127.0.0.1:0", flag="test")
+        yield f"127.0.0.1:{port}"
+        await server.stop(0)
+        for task in tasks:
+            task.cancel()
+
+
+async def test_performer_control_does_without_credentials_of_the_cluster(
+    api: KubeClient, real_api: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    host = own_address()
+    async with (
+        demo_performer(f"--host={host}") as performer,
+        operator_in_play(api, namespace, performer.address),
+        performer_control(api, namespace) as address,
+    ):
+        given = in_kubernetes(
+            tmp_path,
+            real_api,
+            namespace,
+            via="control",
+            performerControl={"address": address},
+            kubeConfigPath="/nowhere",
+        )
+        request = DeployRequest(avs_address=AVS, digest="sha256:1", registry="r.test/demo")
+        async with running_executor(given) as at, open_channel(at.grpc) as channel:
+            executor = ExecutorClient(channel)
+            await executor.deploy(request, timeout_seconds=30)
+            first = await executor.submit(submission(), timeout_seconds=20)
+            assert first.output == b"0x10"
+        async with running_executor(given) as at, open_channel(at.grpc) as channel:
+            executor = ExecutorClient(channel)
+            assert (await executor.submit(submission(2), timeout_seconds=20)).output == b"0x10"
+            (info,) = await executor.list()
+            await executor.remove(info.performer_id)
+        assert (await api.list(PERFORMERS, namespace)).items == ()
 
 
 def own_address() -> str:
