@@ -289,3 +289,20 @@ def test_a_process_that_the_node_has_lost_counts_as_a_restart() -> None:
 def test_what_a_process_can_not_do_is_said(change: dict[str, Any], why: str) -> None:
     spec = read_pod_spec({"spec": {"containers": [{"name": "a"}], **change}})
     assert why in spec.trouble
+
+
+def test_a_pod_that_ends_because_it_is_deleted_did_not_crash() -> None:
+    life = Life(spec_of())
+    life.run()
+    life.feed(Deleted(30))
+    life.feed(Exited(1, 143), 1)
+    assert life.state.restarts == 0
+    assert "BackOff" not in life.said
+
+
+def test_a_deletion_gives_a_failed_container_no_more_time_than_it_had() -> None:
+    life = Life(spec_of(livenessProbe=probe(failureThreshold=1)))
+    life.run()
+    assert life.feed(Probed(1, ProbeKind.LIVENESS, False)) == [Signal(1, "TERM")]
+    assert life.feed(Deleted(60), 10) == []
+    assert life.feed(Tick(), 20) == [Signal(1, "KILL")]
