@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hourglass_common.domain.backoff import Backoff
-from hourglass_common.domain.clock import Clock, rfc3339
+from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.logs import get_logger
@@ -30,7 +30,6 @@ from hourglass_executor.deployers.deployment import (
 )
 from hourglass_executor.deployers.port import Deployer
 from hourglass_executor.dispatch.dispatcher import Dispatcher
-from hourglass_executor.routing.health import HealthStatus
 from hourglass_executor.storage.port import Store
 from hourglass_executor.storage.recover import (
     AdoptDeployment,
@@ -41,6 +40,7 @@ from hourglass_executor.storage.recover import (
 )
 
 from .challenge import Challenges
+from .performer_info import performer_info
 
 log = get_logger(__name__)
 
@@ -178,7 +178,11 @@ class Deployments:
         self._challenges.check(auth)
         wanted = avs_address.lower()
         return tuple(
-            self._info(record)
+            performer_info(
+                record,
+                self._dispatcher.snapshot(),
+                self._deployers.get(record.deployment.mode),
+            )
             for record in self._records.values()
             if record.state is not DeploymentState.RETIRING
             and wanted in ("", record.deployment.avs)
@@ -418,30 +422,6 @@ class Deployments:
             await self._store.put_deployment(record)
         except HourglassError as error:
             log.error("deployment not kept", performer_id=performer_id, error=error.message)
-
-    def _info(self, record: DeploymentRecord) -> PerformerInfo:
-        deployment = record.deployment
-        views = [
-            view
-            for view in self._dispatcher.snapshot()
-            if view.performer_id == deployment.performer_id
-        ]
-        deployer = self._deployers.get(deployment.mode)
-        running = deployer.instances(deployment.performer_id) if deployer else ()
-        checks = [view.last_health_check for view in views if view.last_health_check]
-        staged = record.state is DeploymentState.STAGED
-        return PerformerInfo(
-            performer_id=deployment.performer_id,
-            avs_address=deployment.avs,
-            status="Staged" if staged else "InService",
-            artifact_registry=deployment.artifact.registry,
-            artifact_digest=deployment.artifact.digest,
-            artifact_tag=deployment.artifact.tag,
-            resource_healthy=any(one.running for one in running),
-            application_healthy=any(view.health is HealthStatus.SERVING for view in views),
-            last_health_check=rfc3339(max(checks)) if checks else "",
-            container_id=",".join(one.resource for one in running),
-        )
 
 
 def _in_progress(avs: str) -> HourglassError:

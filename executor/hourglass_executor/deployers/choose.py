@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
-from hourglass_executor.settings import DOCKER_NOT_HERE, AvsPerformer, Env, ExecutorSettings, KeyRef
+from hourglass_executor.settings import DOCKER_NOT_HERE, AvsPerformer, ExecutorSettings
+from hourglass_executor.settings_sections import Env, KeyRef
 
 from .deployment import Artifact, Deployment, Mode
 
