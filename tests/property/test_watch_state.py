@@ -278,6 +278,16 @@ def test_a_watch_that_ends_at_once_is_a_failure_and_one_that_lasted_is_not() -> 
     assert late == WatchState(Waiting(390.0, "7"), synced=True, failures=0)
 
 
+def test_watches_that_are_cut_for_their_silence_come_back_soon_every_time() -> None:
+    state, now = WatchState(Watching("7", since=0.0), synced=True), 0.0
+    for _ in range(20):
+        now += 90.0
+        state, _ = advance(state, {}, Broke(), now=now, u=0.0)
+        assert state.phase == Waiting(now + BACKOFF.minimum, "7")
+        now += BACKOFF.minimum
+        state, _ = advance(state, {}, TimeUp(), now=now, u=0.0)
+
+
 def test_the_first_retry_is_jittered_too() -> None:
     watching = WatchState(Watching("7", since=0.0), synced=True)
     waits = {

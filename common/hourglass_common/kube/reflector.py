@@ -150,10 +150,10 @@ class Reflector:
 
     def _broke(self, error: HourglassError) -> None:
         gone = isinstance(error, KubeError) and error.is_gone
-        log.warning(
-            "watch interrupted", resource=self.resource.plural, gone=gone, error=error.message
-        )
         self._feed(Broke(gone=gone, retry_after=error.retry_after), proof=False)
+        # One cut is everyday life: a server restarts, or a quiet watch has reached its idle time.
+        say = log.info if self._state.failures == 1 else log.warning
+        say("watch interrupted", resource=self.resource.plural, gone=gone, error=error.message)
 
     def _feed(self, read: Input, *, proof: bool = True) -> None:
         now = self._clock.monotonic()

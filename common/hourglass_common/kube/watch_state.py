@@ -218,7 +218,12 @@ def _event(
 
 
 def _back_off(state: WatchState, version: str, at_least: float, now: float, u: float) -> WatchState:
-    """Wait before the next try, the first one too: all who lost one server come back at once."""
-    failures = state.failures + 1
+    """Wait before the next try, the first one too: all who lost one server come back at once.
+
+    A watch that lasted has worked, even if nothing changed and it was cut for its silence.
+    """
+    phase = state.phase
+    lasted = isinstance(phase, Watching) and now - phase.since >= STEADY_SECONDS
+    failures = 1 if lasted else state.failures + 1
     delay = max(BACKOFF.delay(failures, u), at_least)
     return replace(state, phase=Waiting(now + delay, version), failures=failures)
