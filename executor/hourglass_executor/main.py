@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +98,13 @@ async def _run(
         executor = _Executor(settings, store, dispatcher, group.tasks, clock)
         deployers = await _enter_deployers(settings, executor.deployments, stack, clock, rng)
         executor.deployments.use(deployers)
+        if settings.processes.stop_on_exit:  # after a start that failed half-way too
+            for deployer in deployers.values():
+                stack.push_async_callback(deployer.stop_all)
+        stack.callback(executor.deployments.stop)
         await executor.tasks.recover()
         await executor.deployments.start(configured(settings, _new_id))
-        await _serve(settings, executor, deployers, stop, on_ready)
+        await _serve(settings, executor, stop, on_ready)
 
 
 def _only(error: BaseException) -> BaseException | None:
@@ -183,7 +187,6 @@ class _Executor:
 async def _serve(
     settings: ExecutorSettings,
     executor: _Executor,
-    deployers: Mapping[Mode, Deployer],
     stop: asyncio.Event,
     on_ready: Ready | None,
 ) -> None:
@@ -225,16 +228,15 @@ async def _serve(
             await stop.wait()
         finally:
             serving = False
-            await _stop(settings, executor, deployers, servers)
+            await _stop(settings, executor, servers)
 
 
 async def _stop(
     settings: ExecutorSettings,
     executor: _Executor,
-    deployers: Mapping[Mode, Deployer],
     servers: list[RpcServer],
 ) -> None:
-    """Say NOT_SERVING, let what runs finish within the grace, then stop the performers."""
+    """Say NOT_SERVING and let what runs finish within the grace."""
     executor.deployments.stop()
     grace = settings.stop_grace
     async with asyncio.TaskGroup() as stopping:
@@ -243,9 +245,6 @@ async def _stop(
         left = stopping.create_task(executor.tasks.stop(grace))
     if left.result():
         log.warning("tasks left behind by the stop", tasks=left.result())
-    if settings.processes.stop_on_exit:
-        for deployer in deployers.values():
-            await deployer.stop_all()
 
 
 async def _open_store(settings: ExecutorSettings) -> Store:

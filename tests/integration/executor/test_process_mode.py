@@ -187,6 +187,24 @@ async def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
         assert "grpcPort" in refused.value.hint
 
 
+async def test_a_start_that_fails_leaves_no_performer_behind(tmp_path: Path) -> None:
+    marker = str(tmp_path)
+    performer = {**PERFORMER, "envs": [{"name": "BELONGS_TO", "value": marker}]}
+    async with running_executor(settings(tmp_path / "1", avsPerformers=[])) as at:
+        taken = {"address": at.grpc}
+        with pytest.raises(HourglassError) as refused:
+            await run(settings(tmp_path / "2", avsPerformers=[performer], metrics=taken))
+        assert "metrics.address" in refused.value.hint
+    assert not [one for one in psutil.process_iter() if _belongs_to(one, marker)]
+
+
+def _belongs_to(process: psutil.Process, marker: str) -> bool:
+    try:
+        return process.environ().get("BELONGS_TO") == marker
+    except psutil.Error:
+        return False
+
+
 async def test_management_can_have_a_port_of_its_own(tmp_path: Path) -> None:
     import socket
 
