@@ -74,6 +74,7 @@ class ProcessDeployer:
         self._running: dict[str, _Running] = {}
         self._group: asyncio.TaskGroup | None = None
         self._trimmer: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
@@ -86,7 +87,8 @@ class ProcessDeployer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._group is not None
+        group, self._group = self._group, None  # from now on nothing is started
+        assert group is not None
         if self._trimmer is not None:
             self._trimmer.cancel()
         for running in self._running.values():
@@ -94,14 +96,16 @@ class ProcessDeployer:
                 keeper.cancel()
             for process in running.processes.values():
                 process.leave()
-        await self._group.__aexit__(kind, error, trace)
+        await group.__aexit__(kind, error, trace)
 
     async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
-        if self._group is None or deployment.performer_id in self._running:
+        if self._group is None or self._closed or deployment.performer_id in self._running:
             return
         running = _Running(deployment, self._command(deployment), self._environment(deployment))
         if handle is not None:
             await asyncio.to_thread(self._find_again, running, handle)
+        if self._group is None or self._closed:
+            return
         self._running[deployment.performer_id] = running
         for index in range(deployment.replicas):
             keeper = self._group.create_task(self._keep(running, index))
@@ -131,6 +135,7 @@ class ProcessDeployer:
         )
 
     async def stop_all(self) -> None:
+        self._closed = True
         async with asyncio.TaskGroup() as stopping:
             for performer_id in tuple(self._running):
                 stopping.create_task(self.remove(performer_id))
