@@ -99,16 +99,17 @@ class ProcessDeployer:
         await group.__aexit__(kind, error, trace)
 
     async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
-        if self._group is None or self._closed or deployment.performer_id in self._running:
+        if self._open_group() is None or deployment.performer_id in self._running:
             return
         running = _Running(deployment, self._command(deployment), self._environment(deployment))
         if handle is not None:
             await asyncio.to_thread(self._find_again, running, handle)
-        if self._group is None or self._closed:
+        group = self._open_group()  # it may have left while processes were looked for
+        if group is None:
             return
         self._running[deployment.performer_id] = running
         for index in range(deployment.replicas):
-            keeper = self._group.create_task(self._keep(running, index))
+            keeper = group.create_task(self._keep(running, index))
             running.keepers.append(keeper)
 
     async def remove(self, performer_id: str) -> None:
@@ -139,6 +140,9 @@ class ProcessDeployer:
         async with asyncio.TaskGroup() as stopping:
             for performer_id in tuple(self._running):
                 stopping.create_task(self.remove(performer_id))
+
+    def _open_group(self) -> asyncio.TaskGroup | None:
+        return None if self._closed else self._group
 
     def _command(self, deployment: Deployment) -> Sequence[str]:
         artifact = deployment.artifact
