@@ -106,7 +106,9 @@ class Writer:
             "metadata": {
                 "name": performer.name,
                 "namespace": performer.namespace,
-                "uid": performer.uid,
+                # The API ignores a uid in a write of the status; the version is what keeps it from
+                # an object that was made anew under this name.
+                "resourceVersion": performer.resource_version,
             },
             "status": status,
         }
