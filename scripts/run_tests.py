@@ -25,7 +25,7 @@ from tests.support.control_plane import SHARED, control_plane, why_unavailable  
 TIERS: dict[str, tuple[str, int]] = {
     "unit": ("tests/unit", 2),
     "property": ("tests/property", 2),
-    "integration": ("tests/integration", 0),
+    "integration": ("tests/integration", 2),
     "e2e": ("tests/e2e", 0),
     # Last: it reads from the audit log what the tiers before asked of the control plane.
     "contract": ("tests/contract", 0),
@@ -49,7 +49,7 @@ def run_tier(tier: str, report: Path, extra: Sequence[str]) -> Result:
     folder, workers = TIERS[tier]
     command = [sys.executable, "-m", "pytest", folder, "-q", f"--junit-xml={report}", *extra]
     if workers:
-        command += ["-n", str(workers)]
+        command += ["-n", str(workers), "--dist=loadfile"]
     print(f"\n== {tier} ==", flush=True)
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if not report.exists():

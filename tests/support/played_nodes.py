@@ -1,8 +1,10 @@
-"""Nodes played by kwok, and the real scheduler: pods are placed, run and turn Ready by themselves.
+"""A node played by kwok: pods placed on it run and turn Ready by themselves.
 
-Both programs come from ``$KUBEBUILDER_ASSETS``; their pods' addresses are fictions.
+kwok comes from ``$KUBEBUILDER_ASSETS``. Pods are placed by the test, in its own namespace alone: a
+scheduler would place those of other tests too. Their addresses are fictions.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,18 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("kwok", "kube-scheduler")
+from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.reflector import Reflector
+from hourglass_common.kube.resources import PODS
+from hourglass_common.kube.watch_state import Change
+from hourglass_common.runtime.system_clock import SystemClock
+
 NODE = "played-1"
 STAGES = Path(__file__).with_name("kwok_stages.yaml")
 
 
 def why_unavailable() -> str | None:
-    """Return which program is missing, None if nodes can be played."""
+    """Return what is missing, None if a node can be played."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if not assets:
         return "KUBEBUILDER_ASSETS is not set"
-    missing = [name for name in PROGRAMS if not (Path(assets) / name).exists()]
-    return f"KUBEBUILDER_ASSETS lacks {', '.join(missing)}" if missing else None
+    return None if (Path(assets) / "kwok").exists() else "KUBEBUILDER_ASSETS lacks kwok"
 
 
 def node() -> dict[str, Any]:
@@ -38,35 +44,44 @@ def node() -> dict[str, Any]:
 
 @contextmanager
 def playing(kubeconfig: Path, folder: Path) -> Iterator[None]:
-    """Run kwok and the scheduler while the block runs, with their logs in ``folder``."""
-    assets = Path(os.environ["KUBEBUILDER_ASSETS"])
-    commands: tuple[list[str | Path], ...] = (
-        [
-            assets / "kwok",
-            f"--config={STAGES}",
-            f"--kubeconfig={kubeconfig}",
-            "--manage-all-nodes=true",
-            "--node-lease-duration-seconds=40",
-        ],
-        [
-            assets / "kube-scheduler",
-            f"--kubeconfig={kubeconfig}",
-            "--leader-elect=false",
-            "--secure-port=0",
-        ],
+    """Run kwok while the block runs, with its log in ``folder``."""
+    command = (
+        Path(os.environ["KUBEBUILDER_ASSETS"]) / "kwok",
+        f"--config={STAGES}",
+        f"--kubeconfig={kubeconfig}",
+        "--manage-all-nodes=true",
+        "--node-lease-duration-seconds=40",
     )
-    running: list[subprocess.Popen[bytes]] = []
+    with (folder / "kwok.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        for command in commands:
-            with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
-                running.append(subprocess.Popen(command, stdout=log, stderr=log))
         yield
     finally:
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        for process in running:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def place_pods(client: KubeClient, namespace: str) -> None:
+    """Bind every pod of the namespace to the played node, until cancelled."""
+    waiting: asyncio.Queue[str] = asyncio.Queue(1000)
+
+    def on_change(change: Change) -> None:
+        if change.kind == "added" and change.new and not change.new["spec"].get("nodeName"):
+            waiting.put_nowait(change.key[1])
+
+    pods = Reflector(client, PODS, namespace, on_change=on_change, clock=SystemClock())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(pods.run())
+        while True:
+            name = await waiting.get()
+            body = {
+                "apiVersion": "v1",
+                "kind": "Binding",
+                "metadata": {"name": name},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
+            }
+            await client.create(PODS, namespace, body, name=name, subresource="binding")

@@ -194,7 +194,7 @@ def _explained(
             text = "unknown key" + _nearest(path, model)
         elif problem["type"] == "missing":
             text = "required"
-        name = ".".join(path)
+        name = ".".join(_spelled(path, model))
         origin = _origin(path, origins)
         violations.append(FieldViolation(name, text))
         where = f" ({origin})" if origin else ""
@@ -205,6 +205,17 @@ def _explained(
         reason="INVALID_CONFIGURATION",
         violations=tuple(violations),
     )
+
+
+def _spelled(path: Path_, model: type[BaseModel]) -> Path_:
+    """Return ``path`` as its keys are written: a value left out is named by its field."""
+    inner: type[BaseModel] | None = model
+    spelled: list[str] = []
+    for part in path:
+        fields = inner.model_fields if inner else {}
+        spelled.append(fields[part].alias or part if part in fields else part)
+        inner = inner if part.isdecimal() else _nested(inner, part)
+    return tuple(spelled)
 
 
 def _origin(path: Path_, origins: Mapping[Path_, str]) -> str:

@@ -1,5 +1,6 @@
-"""The operator with a real scheduler and nodes that kwok plays: nobody helps the pods along."""
+"""The operator with a node that kwok plays: nobody marks the pods Ready."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hourglass_common.kube.resources import NODES
 
 from tests.support.control_plane import ControlPlane
 from tests.support.operator_cluster import Cluster
-from tests.support.played_nodes import NODE, node, playing, why_unavailable
+from tests.support.played_nodes import NODE, node, place_pods, playing, why_unavailable
 
 pytestmark = pytest.mark.real_api
 
@@ -33,12 +34,14 @@ async def test_a_changed_image_is_rolled_out_without_a_moment_of_fewer_instances
     cluster: Cluster,
 ) -> None:
     cluster.readiness.accepts = lambda _: False  # the played kubelet says when a pod is ready
-    async with cluster.operator():
+    async with cluster.operator(), asyncio.TaskGroup() as group:
+        placing = group.create_task(place_pods(cluster.client, cluster.namespace))
         await cluster.create(replicas=3)
         await cluster.until_condition("Ready", "True")
         start = len(cluster.readiness.history)
         await cluster.change(image="demo:2")
         found = await cluster.until_condition("Ready", "True")
+        placing.cancel()
     history = cluster.readiness.history[start:]
     assert min(len(ready) for ready in history) >= 3
     assert cluster.readiness.ready_images() == ("demo:2", "demo:2", "demo:2")

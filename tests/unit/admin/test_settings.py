@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.settings import Settings, load_settings
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Control(BaseModel):
@@ -138,3 +138,28 @@ def test_a_missing_file_is_refused_with_its_path(tmp_path: Path) -> None:
         load_settings(
             Program, config_path=tmp_path / "nowhere.yaml", environ={}, env_prefix="HOURGLASS__"
         )
+
+
+class Server(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, validate_default=True)
+
+    listen_on: str | None = Field(default=None, alias="listenOn")
+
+    @field_validator("listen_on")
+    @classmethod
+    def _given(cls, value: str | None) -> str | None:
+        if value is None:
+            raise ValueError("listenOn is required")
+        return value
+
+
+class Serving(Settings):
+    main_server: Server = Field(alias="mainServer")
+
+
+def test_a_value_left_out_is_named_as_its_key_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "program.yaml"
+    path.write_text("mainServer: {}\n")
+    with pytest.raises(HourglassError) as caught:
+        load_settings(Serving, config_path=path, environ={}, env_prefix="X__")
+    assert f"mainServer.listenOn: listenOn is required ({path}:1)" in str(caught.value)
