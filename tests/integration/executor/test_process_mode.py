@@ -15,6 +15,7 @@ from hourglass_executor.main import run
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable
 from hourglass_services.rpc.channel import open_channel
+from prometheus_client import CollectorRegistry
 
 from tests.support.executor_process import executor_process, running_executor, until
 from tests.support.executor_values import AVS, configuration, settings, submission
@@ -176,14 +177,14 @@ async def test_a_line_of_10_mb_harms_nobody(tmp_path: Path) -> None:
 async def test_a_second_executor_on_the_same_data_directory_is_refused(tmp_path: Path) -> None:
     async with running_executor(settings(tmp_path)):
         with pytest.raises(HourglassError, match="another executor"):
-            await run(settings(tmp_path))
+            await run(settings(tmp_path), registry=CollectorRegistry())
 
 
 async def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
     async with running_executor(settings(tmp_path / "1")) as at:
         port = int(at.grpc.rpartition(":")[2])
         with pytest.raises(HourglassError) as refused:
-            await run(settings(tmp_path / "2", grpcPort=port))
+            await run(settings(tmp_path / "2", grpcPort=port), registry=CollectorRegistry())
         assert "grpcPort" in refused.value.hint
 
 
@@ -193,7 +194,10 @@ async def test_a_start_that_fails_leaves_no_performer_behind(tmp_path: Path) -> 
     async with running_executor(settings(tmp_path / "1", avsPerformers=[])) as at:
         taken = {"address": at.grpc}
         with pytest.raises(HourglassError) as refused:
-            await run(settings(tmp_path / "2", avsPerformers=[performer], metrics=taken))
+            await run(
+                settings(tmp_path / "2", avsPerformers=[performer], metrics=taken),
+                registry=CollectorRegistry(),
+            )
         assert "metrics.address" in refused.value.hint
     assert not [one for one in psutil.process_iter() if _belongs_to(one, marker)]
 
