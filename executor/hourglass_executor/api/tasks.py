@@ -279,7 +279,7 @@ class TaskService:
                 reason="AVS_UNKNOWN",
                 hint="deploy one with DeployArtifact, or name it in avsPerformers",
             )
-        usable = any(v.avs == avs and v.skipped is None for v in self._dispatcher.snapshot())
+        usable = self._dispatcher.takes_tasks(avs)
         if not usable and not self._policy(avs).queue_when_none_ready:
             raise HourglassError(
                 Code.UNAVAILABLE,
