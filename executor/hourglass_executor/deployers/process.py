@@ -72,6 +72,7 @@ class ProcessDeployer:
         self._environ = os.environ if environ is None else environ
         self._backoff = Backoff(minimum=0.2, maximum=30.0)
         self._running: dict[str, _Running] = {}
+        self._leaving: list[_Running] = []
         self._group: asyncio.TaskGroup | None = None
         self._trimmer: asyncio.Task[None] | None = None
         self._closed = False
@@ -94,6 +95,7 @@ class ProcessDeployer:
         for running in self._running.values():
             for keeper in running.keepers:
                 keeper.cancel()
+        for running in (*self._running.values(), *self._leaving):
             for process in running.processes.values():
                 process.leave()
         await group.__aexit__(kind, error, trace)
@@ -116,11 +118,10 @@ class ProcessDeployer:
         running = self._running.pop(performer_id, None)
         if running is None:
             return
+        self._leaving.append(running)  # until it has ended: a removal may be cut short
         await _cancelled(running.keepers)
         self._listener.endpoints_changed(performer_id, ())
-        async with asyncio.TaskGroup() as stopping:
-            for process in running.processes.values():
-                stopping.create_task(process.stop(self._stop_grace))
+        await self._end(running)
 
     def reason(self, performer_id: str) -> str:
         running = self._running.get(performer_id)
@@ -138,8 +139,17 @@ class ProcessDeployer:
     async def stop_all(self) -> None:
         self._closed = True
         async with asyncio.TaskGroup() as stopping:
+            for running in tuple(self._leaving):
+                stopping.create_task(self._end(running))
             for performer_id in tuple(self._running):
                 stopping.create_task(self.remove(performer_id))
+
+    async def _end(self, running: _Running) -> None:
+        async with asyncio.TaskGroup() as stopping:
+            for process in running.processes.values():
+                stopping.create_task(process.stop(self._stop_grace))
+        if running in self._leaving:
+            self._leaving.remove(running)
 
     def _open_group(self) -> asyncio.TaskGroup | None:
         return None if self._closed else self._group
