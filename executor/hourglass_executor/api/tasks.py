@@ -7,6 +7,7 @@ wait, unless the AVS is configured with ``cancelOnDisconnect``.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from hourglass_common.domain.clock import Clock
@@ -218,8 +219,7 @@ class TaskService:
     async def _run(self, task: TaskRecord) -> TaskEnd:
         submission = task.submission
         policy = self._policy(submission.avs_address)
-        if task.state is not TaskState.DISPATCHED:
-            await self._store.mark_dispatched(task.task_id)
+        noted = task.state is TaskState.DISPATCHED
         outcome = await self._dispatcher.execute(
             Task(
                 task_id=submission.task_id,
@@ -228,6 +228,8 @@ class TaskService:
                 idempotent=policy.idempotent,
             ),
             self._clock.monotonic() + policy.task_timeout,
+            # While it waits for an instance it is only accepted: after a crash it is resumed.
+            None if noted else partial(self._store.mark_dispatched, task.task_id),
         )
         match outcome:
             case Completed(output, _):

@@ -6,7 +6,7 @@ The router's state is read and written without a wait in between; everything tha
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from types import TracebackType
@@ -178,27 +178,41 @@ class Dispatcher:
 
     # -- tasks
 
-    async def execute(self, task: Task, deadline: float) -> TaskOutcome:
+    async def execute(
+        self,
+        task: Task,
+        deadline: float,
+        before_send: Callable[[], Awaitable[None]] | None = None,
+    ) -> TaskOutcome:
         """Run ``task`` on some instance by ``deadline``, a time of ``clock.monotonic()``.
+
+        ``before_send`` is awaited once, when an instance has a place for the task and before it
+        is sent; what it raises is raised here, and nothing is sent.
 
         A task that is not idempotent is started by one performer at most: it is sent again only
         where the performer said that it did not start it. Never raises for what happens to a
         task. Cancelling this call cancels the one to the performer.
         """
         began = self._clock.monotonic()
-        outcome = await self._attempts(task, deadline)
+        outcome = await self._attempts(task, deadline, before_send)
         if self._router.knows(task.avs):
             seconds = self._clock.monotonic() - began
             self._metrics.task_ended(task.avs, _code_of(outcome), seconds)
         return outcome
 
-    async def _attempts(self, task: Task, deadline: float) -> TaskOutcome:
+    async def _attempts(
+        self, task: Task, deadline: float, before_send: Callable[[], Awaitable[None]] | None
+    ) -> TaskOutcome:
         unknown: OutcomeUnknown | None = None  # what a repeated task must not hide
         avoid: frozenset[EndpointKey] = frozenset()
         retry = self._policy.retry
         attempt = 1
         while True:
             answer = await self._route(task, deadline, avoid)
+            if isinstance(answer, Send) and before_send is not None:
+                prepare, before_send = before_send, None
+                if not await self._prepare(answer, prepare, deadline):
+                    continue
             if isinstance(answer, Reject):
                 return unknown or Failed(answer.error, executed=False)
             if attempt == 1:
@@ -214,6 +228,20 @@ class Dispatcher:
             avoid |= {answer.permit.key}
             await asyncio.sleep(self._policy.retry_backoff.delay(attempt, self._rng.random()))
             attempt += 1
+
+    async def _prepare(
+        self, send: Send, prepare: Callable[[], Awaitable[None]], deadline: float
+    ) -> bool:
+        """Hold the place while the caller prepares; False if it can not be used any more."""
+        link = self._links[send.permit.key]
+        usable = False
+        try:
+            await prepare()
+            usable = link.is_ready() and self._clock.monotonic() < deadline
+        finally:
+            if not usable:
+                self._handle(CallNotMade(send.permit))
+        return usable
 
     def _may_send_again(self, task: Task, end: CallEnd, attempt: int, deadline: float) -> bool:
         match end.outcome:

@@ -6,7 +6,7 @@ from random import Random
 import grpc
 import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
-from hourglass_common.domain.errors import Code
+from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown
 from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
 
@@ -20,6 +20,7 @@ from tests.support.dispatching import (
     view,
 )
 from tests.support.performers import (
+    NOT_SERVING,
     Context,
     Performer,
     aborts,
@@ -184,3 +185,48 @@ async def test_a_cancelled_execution_cancels_the_call_and_frees_its_place() -> N
             execution.cancel()
         assert view(dispatcher).in_flight == 0
         await until(lambda: performer.cancelled)
+
+
+# -- what is done before it is sent
+
+
+async def test_what_comes_before_is_done_once_and_before_the_performer_sees_the_task() -> None:
+    performer = Performer()
+    seen: list[int] = []
+
+    async def note() -> None:
+        seen.append(len(performer.ledger))
+
+    async with running(performer), dispatching(performer.endpoint()) as dispatcher:
+        outcome = await dispatcher.execute(task(), CLOCK.monotonic() + 10, note)
+    assert outcome == Completed(b"x", "a")
+    assert seen == [0]
+
+
+async def test_a_task_that_waits_in_vain_is_not_prepared() -> None:
+    performer = Performer()
+    seen: list[int] = []
+
+    async def note() -> None:
+        seen.append(1)
+
+    async with running(performer), dispatching(performer.endpoint()) as dispatcher:
+        await performer.report(NOT_SERVING)
+        await until(lambda: view(dispatcher).skipped is not None)
+        outcome = await dispatcher.execute(task(), CLOCK.monotonic() + 0.3, note)
+    assert isinstance(outcome, Failed)
+    assert not outcome.executed
+    assert seen == []
+
+
+async def test_where_the_preparation_fails_nothing_is_sent_and_the_place_is_free_again() -> None:
+    performer = Performer()
+
+    async def fail() -> None:
+        raise HourglassError(Code.UNAVAILABLE, "the disk is full")
+
+    async with running(performer), dispatching(performer.endpoint()) as dispatcher:
+        with pytest.raises(HourglassError, match="the disk is full"):
+            await dispatcher.execute(task(), CLOCK.monotonic() + 10, fail)
+        assert view(dispatcher).in_flight == 0
+    assert performer.ledger == []

@@ -292,3 +292,29 @@ async def test_authentication_asks_for_a_signed_token_once(tmp_path: Path) -> No
         again = await _error_of(executor.list(auth=auth))
         assert again is not None
         assert again.code is Code.UNAUTHENTICATED
+
+
+async def test_a_task_that_waited_for_an_instance_is_run_after_kill_9(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    performer = {**PERFORMER, "envs": [{"name": "DEMO_PERFORMER_LEDGER", "value": str(ledger)}]}
+    unready = configuration(
+        tmp_path / "data",
+        avsPerformers=[performer],
+        processes=processes_allowed(demo_performer=[*DEMO, "--not-serving"]),
+    )
+    async with executor_process(unready, tmp_path) as (process, address):
+        async with client(address) as executor:
+            with pytest.raises(HourglassError):
+                await executor.submit(submission(), timeout_seconds=3)
+            (pid,) = await pids(executor)
+        process.kill()
+        await process.wait()
+    assert not ledger.exists()
+    psutil.Process(pid).kill()
+    ready = configuration(tmp_path / "data", avsPerformers=[performer])
+    async with (
+        executor_process(ready, tmp_path) as (process, address),
+        client(address) as executor,
+    ):
+        assert (await executor.submit(submission(), timeout_seconds=20)).output == b"0x10"
+    assert len(ledger.read_text().splitlines()) == 1
