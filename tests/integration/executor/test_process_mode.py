@@ -317,4 +317,7 @@ async def test_a_task_that_waited_for_an_instance_is_run_after_kill_9(tmp_path: 
         client(address) as executor,
     ):
         assert (await executor.submit(submission(), timeout_seconds=20)).output == b"0x10"
+        process.send_signal(signal.SIGTERM)  # which ends the performer too
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
     assert len(ledger.read_text().splitlines()) == 1
