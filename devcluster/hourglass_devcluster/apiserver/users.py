@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hourglass_devcluster.model.status import ApiError, bad_request, qualified
+from hourglass_devcluster.model.status import ApiError, bad_request, qualified, unauthorized
 
 Manifest = Mapping[str, Any]
 
@@ -69,7 +69,7 @@ class Users:
             case _:
                 user = None
         if user is None:
-            raise ApiError(401, "Unauthorized", "Unauthorized")
+            raise unauthorized()
         return user
 
     def review_token(self, review: Manifest) -> dict[str, Any]:
