@@ -7,7 +7,11 @@ from typing import Any
 from .resources import Manifest
 from .watch_state import key_of
 
+SERVICE_NAME = "kubernetes.io/service-name"
+"""The label that names the Service of an EndpointSlice."""
+
 __all__ = [
+    "SERVICE_NAME",
     "EndpointAddress",
     "annotations",
     "condition",

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hourglass_common.domain.performer import GROUP as GROUP
+from hourglass_common.domain.performer import VERSION
+
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON: read with care at the edge, never written in place."""
 
@@ -34,9 +37,7 @@ class Resource:
         return "/".join(parts)
 
 
-GROUP = "hourglass.eigenlayer.io"
-
-PERFORMERS = Resource(GROUP, "v1alpha1", "performers", "Performer")
+PERFORMERS = Resource(GROUP, VERSION, "performers", "Performer")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 PODS = Resource("", "v1", "pods", "Pod")
 SERVICES = Resource("", "v1", "services", "Service")

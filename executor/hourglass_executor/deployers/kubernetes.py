@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.kube.resources import GROUP
 from hourglass_common.runtime.logs import get_logger
 from hourglass_services.control.port import PerformerView
 from hourglass_services.executor.port import EnvironmentVariable
@@ -25,7 +26,6 @@ from .port import InstanceInfo, Listener
 log = get_logger(__name__)
 
 GRPC_PORT = 9090
-GROUP = "hourglass.eigenlayer.io"
 FOLLOW_AGAIN_SECONDS = 5.0
 
 

@@ -11,7 +11,7 @@ from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
-from hourglass_common.kube.objects import endpoints_of, labels
+from hourglass_common.kube.objects import SERVICE_NAME, endpoints_of, labels
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS, Manifest
 from hourglass_common.kube.watch_state import Change, Key
@@ -22,7 +22,6 @@ from hourglass_services.control.port import Creation, EventKind, Filter, Perform
 log = get_logger(__name__)
 
 FIELD_MANAGER = "hourglass-executor"
-SERVICE_NAME = "kubernetes.io/service-name"
 
 Seen = Callable[[str, PerformerView | None], None]
 """Told of each object's change, by name; None when it is gone."""

@@ -11,7 +11,7 @@ from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient, Precondition
 from hourglass_common.kube.errors import KubeError
-from hourglass_common.kube.objects import annotations, endpoints_of, labels
+from hourglass_common.kube.objects import SERVICE_NAME, annotations, endpoints_of, labels
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import GROUP, PERFORMERS, Manifest
 from hourglass_common.kube.watch_state import Change, Key
@@ -24,16 +24,14 @@ from hourglass_services.control.port import (
     WatchEvent,
 )
 
+from hourglass_operator.planning.naming import PERFORMER_LABEL, REVISION_LABEL, SERVING_LABEL
+
 from .failures import not_found, told
 from .feed import Feed, Versions, Watcher, snapshot
 
 FIELD_MANAGER = "hourglass-control"
 REQUEST_ID = f"{GROUP}/request-id"
 REQUEST_DIGEST = f"{GROUP}/request-digest"
-PERFORMER = f"{GROUP}/performer"
-REVISION = f"{GROUP}/revision"
-SERVING = f"{GROUP}/serving"
-SERVICE_NAME = "kubernetes.io/service-name"
 CACHE_WAIT_SECONDS = 2.0
 BOOKMARK_SECONDS = 60.0
 WATCHERS = 1024
@@ -227,11 +225,11 @@ class PerformerControl:
         for found in endpoints_of(self._slices.get(key, {}).values()):
             pod = self._caches.pod(key[0], found.pod)
             marks: Mapping[str, str] = labels(pod) if pod is not None else {}
-            draining = found.terminating or marks.get(SERVING, "true") != "true"
+            draining = found.terminating or marks.get(SERVING_LABEL, "true") != "true"
             endpoints.append(
                 Endpoint(
                     performer_id=f"{key[0]}/{key[1]}",
-                    revision=marks.get(REVISION, ""),
+                    revision=marks.get(REVISION_LABEL, ""),
                     instance=found.pod,
                     address=found.target,
                     role=Role.DRAINING if draining else Role.IN_SERVICE,
@@ -254,7 +252,7 @@ class PerformerControl:
         slice_ = change.new or change.old or {}
         service = labels(slice_).get(SERVICE_NAME, "")
         # The label came from the Service: it tells performer x-staged from x's staged Service.
-        name = labels(slice_).get(PERFORMER) or service.removeprefix("performer-")
+        name = labels(slice_).get(PERFORMER_LABEL) or service.removeprefix("performer-")
         if service != f"performer-{name}":
             return
         key = (change.key[0], name)
@@ -269,7 +267,7 @@ class PerformerControl:
 
     def _on_pod(self, change: Change) -> None:
         pod = change.new or change.old or {}
-        name = labels(pod).get(PERFORMER)
+        name = labels(pod).get(PERFORMER_LABEL)
         if name:
             self._refresh((change.key[0], name))
 

@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.kube.resources import PERFORMERS
 
 from .port import EventKind, Manifest, PerformerView, WatchEvent
 
@@ -86,8 +87,8 @@ def performer_from_proto(message: control_pb2.Performer) -> PerformerView:
         if "observedGeneration" in holder:  # protobuf's JSON writes 64-bit numbers as text
             holder["observedGeneration"] = int(holder["observedGeneration"])
     manifest = {
-        "apiVersion": "hourglass.eigenlayer.io/v1alpha1",
-        "kind": "Performer",
+        "apiVersion": PERFORMERS.api_version,
+        "kind": PERFORMERS.kind,
         "metadata": meta,
         "spec": spec_to_json(message.spec),
         "status": status,
