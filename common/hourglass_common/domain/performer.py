@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .performer_rollout import STRATEGY_RULES, Rollout, Strategy
 from .schema import described, parse
 
 GROUP = "hourglass.eigenlayer.io"
@@ -198,6 +199,73 @@ class SecretReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """How the pods are confined."""
+
+    profile: str = described(
+        "Restricted or Baseline, as in Pod Security; empty means the operator's default.",
+        default="",
+        enum=("", "Restricted", "Baseline"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Who may talk to the pods, and they to whom."""
+
+    ingress_from: tuple[Json, ...] = described(
+        "Peers beside executors and the operator that may reach the gRPC port, as in "
+        "networking.k8s.io/v1 NetworkPolicyPeer.",
+        default_factory=tuple,
+        max_items=32,
+        any_json=True,
+    )
+    egress: tuple[Json, ...] = described(
+        "Once given, the only traffic that the pods may begin, as in networking.k8s.io/v1 "
+        "NetworkPolicyEgressRule.",
+        default_factory=tuple,
+        max_items=64,
+        any_json=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the instances are probed, over grpc.health.v1."""
+
+    service: str = described(
+        "Name of the service that is asked for; empty for the whole server.",
+        default="",
+        max_length=253,
+    )
+    period_seconds: int = described(
+        "Time between probes once an instance is up.",
+        default=5,
+        minimum=1,
+        maximum=3600,
+        integer_format="int32",
+    )
+    timeout_seconds: int = described(
+        "How long an answer may take.", default=1, minimum=1, maximum=300, integer_format="int32"
+    )
+    failure_threshold: int = described(
+        "Misses in a row after which an instance takes no tasks; after twice as many it is "
+        "restarted.",
+        default=3,
+        minimum=1,
+        maximum=100,
+        integer_format="int32",
+    )
+    startup_seconds: int = described(
+        "How long an instance may take to come up.",
+        default=300,
+        minimum=1,
+        maximum=86400,
+        integer_format="int32",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PerformerSpec:
     """What should run."""
 
@@ -245,62 +313,30 @@ class PerformerSpec:
     image_pull_secrets: tuple[SecretReference, ...] = described(
         "Secrets with registry credentials.", default_factory=tuple, max_items=8
     )
-    replicas: int = described(
-        "How many instances run.", default=1, minimum=0, maximum=1000, integer_format="int32"
+    replicas: int | None = described(
+        "How many instances run; unset means the number that was last asked for, 1 at first.",
+        default=None,
+        minimum=0,
+        maximum=1000,
+        integer_format="int32",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """As metav1.Condition."""
-
-    type: str = described("What it speaks of.", max_length=316)
-    status: str = described("Whether it holds.", enum=("True", "False", "Unknown"))
-    observed_generation: int = described(
-        "metadata.generation that it was seen at.", default=0, minimum=0, integer_format="int64"
+    strategy: Strategy = described(
+        "How a new revision takes over.", default_factory=Strategy, rules=STRATEGY_RULES
     )
-    last_transition_time: str = described("When status last changed.", date_time=True)
-    reason: str = described("Why, as one word for programs.", min_length=1, max_length=1024)
-    message: str = described("Why, for people.", max_length=32768)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerformerStatus:
-    """What runs."""
-
-    phase: str = described(
-        "Summary for people; programs read the conditions.",
-        default="",
-        enum=("Pending", "Running", "Upgrading", "Terminating", "Failed"),
+    rollout: Rollout = described("Time limits, history and decisions.", default_factory=Rollout)
+    suspend: bool | None = described(
+        "Run no instances, and keep everything else; unset means what was last asked for.",
+        default=None,
     )
-    ready: bool = described("Whether an instance takes tasks.", default=False, keep_default=True)
-    pod_name: str = described("Name of one pod of the newest revision.", default="")
-    service_name: str = described("Name of the Service in front of the instances.", default="")
-    grpc_endpoint: str = described("DNS name and port of that Service.", default="")
-    conditions: tuple[Condition, ...] = described(
-        "Ready, Progressing, Available, Degraded, and Reconciling and Stalled while they hold.",
-        default_factory=tuple,
-        map_key="type",
+    fence: bool | None = described(
+        "Keep the instances running, and give them no tasks; unset means what was last asked for.",
+        default=None,
     )
-    last_upgrade: str = described("When the newest revision was first seen.", date_time=True)
-    ready_time: str = described("When the performer first was Ready.", date_time=True)
-    observed_generation: int = described(
-        "metadata.generation that this status speaks of.",
-        default=0,
-        integer_format="int64",
-        keep_default=True,
+    security: Security = described("How the pods are confined.", default_factory=Security)
+    network: Network = described(
+        "Who may talk to the pods, and they to whom.", default_factory=Network
     )
-    replicas: int = described(
-        "Instances that exist.", default=0, integer_format="int32", keep_default=True
-    )
-    ready_replicas: int = described(
-        "Instances that are ready.", default=0, integer_format="int32", keep_default=True
-    )
-    updated_replicas: int = described(
-        "Instances of the newest revision.", default=0, integer_format="int32", keep_default=True
-    )
-    selector: str = described("Label selector of the instances, for autoscalers.", default="")
-    revision: str = described("The revision that the spec asks for.", default="")
+    health: Health = described("How the instances are probed.", default_factory=Health)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +352,9 @@ class Performer:
     deleting: bool = False
     created_at: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     status: Json = field(default_factory=dict)
+    managed_fields: tuple[Json, ...] = ()
 
 
 def parse_performer(manifest: Json) -> Performer:
@@ -332,5 +370,7 @@ def parse_performer(manifest: Json) -> Performer:
         deleting=bool(meta.get("deletionTimestamp")),
         created_at=meta.get("creationTimestamp", ""),
         labels=meta.get("labels") or {},
+        annotations=meta.get("annotations") or {},
         status=manifest.get("status") or {},
+        managed_fields=tuple(meta.get("managedFields") or ()),
     )

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .performer import GROUP, NAME_RULE, VERSION, PerformerSpec, PerformerStatus
+from .performer import GROUP, NAME_RULE, VERSION, PerformerSpec
+from .performer_status import PerformerStatus
 from .schema import object_schema
 
 _COLUMNS: tuple[tuple[str, str, str, int], ...] = (

@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Details:
     rules: tuple[Rule, ...] = ()
     any_json: bool = False
     quantity: bool = False
+    int_or_percent: bool = False
     date_time: bool = False
     map_key: str = ""
     keep_default: bool = False
@@ -61,8 +63,9 @@ def described(
     return field(default=default, metadata=metadata)
 
 
+@cache
 def camel_case(name: str) -> str:
-    """Return ``grpc_port`` as ``grpcPort``."""
+    """Return ``grpc_port`` as ``grpcPort``, and ``from_`` as ``from``."""
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
 
@@ -106,6 +109,8 @@ def _type_schema(hint: Any, details: Details) -> dict[str, Any]:
         return _list_schema(typing.get_args(hint)[0], details)
     if details.any_json:
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    if details.int_or_percent:
+        return _int_or_percent()
     if origin is not None and issubclass(origin, Mapping):
         values = _quantity() if details.quantity else _string(details)
         return {"type": "object", "additionalProperties": values} | _bound(
@@ -153,15 +158,32 @@ def _quantity() -> dict[str, Any]:
     }
 
 
+def _int_or_percent() -> dict[str, Any]:
+    return {
+        "x-kubernetes-int-or-string": True,
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "minimum": 0,
+        "maxLength": 8,
+        "pattern": "^[0-9]{1,3}%$",
+    }
+
+
 def _bound(key: str, value: int | None) -> dict[str, Any]:
     return {} if value is None else {key: value}
 
 
 def _required(hint: Any) -> Any:
-    """Return ``X`` for ``X | None``."""
+    """Return ``X`` for ``X | None``; other unions stay."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+        left = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        return left[0] if len(left) == 1 else hint
     return hint
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the resolved annotations; asked for every object that is read."""
+    return typing.get_type_hints(cls)
 
 
 def parse(cls: type[T], value: Any, path: str) -> T:
@@ -171,7 +193,7 @@ def parse(cls: type[T], value: Any, path: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{path}: expected an object, not {type(value).__name__}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     given: dict[str, Any] = {}
     for entry in fields(typing.cast(Any, cls)):
         key = camel_case(entry.name)
@@ -198,6 +220,10 @@ def _parse_value(hint: Any, value: Any, path: str) -> Any:
             raise ValueError(f"{path}: expected an object")
         plain = typing.get_args(hint)[1] is str
         return {key: str(one) if plain else one for key, one in value.items()}
+    if isinstance(hint, types.UnionType):
+        if isinstance(value, typing.get_args(hint)) and not isinstance(value, bool):
+            return value
+        raise ValueError(f"{path}: expected {hint}, not {value!r}")
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise ValueError(f"{path}: expected {hint.__name__}, not {value!r}")
     return value
