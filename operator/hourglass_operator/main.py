@@ -9,13 +9,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.drain_report import DRAIN_LABEL
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import (
     ENDPOINT_SLICES,
+    LEASES,
+    NETWORK_POLICIES,
     PERFORMERS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     REPLICA_SETS,
     SERVICES,
@@ -28,6 +32,7 @@ from hourglass_services.rpc.server import RpcServer
 
 from .control.server import make_control_server
 from .control.service import Caches as ControlCaches
+from .planning.observed import Defaults
 from .runtime import metrics
 from .runtime.controller import Controller, Identity
 from .runtime.gather import Caches
@@ -76,7 +81,7 @@ async def run(
             name=f"hourglass-operator-{socket.gethostname()}",
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
-        controller = Controller(client, caches, clock, rng, identity)
+        controller = Controller(client, caches, clock, rng, identity, qps=settings.kube_api_qps)
         control_caches = ControlCaches(caches.performers, slices, caches.pods)
         server = make_control_server(client, control_caches)
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -114,6 +119,10 @@ def _caches(
         replica_sets=follow(REPLICA_SETS, _OWNED),
         pods=follow(PODS, _OWNED),
         services=follow(SERVICES),
+        network_policies=follow(NETWORK_POLICIES, _OWNED),
+        disruption_budgets=follow(POD_DISRUPTION_BUDGETS, _OWNED),
+        drain_leases=follow(LEASES, f"{DRAIN_LABEL}=true"),
+        defaults=Defaults(settings.default_security_profile),
     )
     return caches, follow(ENDPOINT_SLICES)
 

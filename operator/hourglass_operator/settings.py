@@ -25,6 +25,10 @@ class OperatorSettings(Settings):
     """Else $KUBECONFIG, the pod's service account, ~/.kube/config."""
     watch_namespaces: tuple[str, ...] = ()
     """Empty means all namespaces; for now at most one."""
+    default_security_profile: Literal["Restricted", "Baseline"] = "Restricted"
+    """For performers that name none; those that run keep what they were made with."""
+    kube_api_qps: float = Field(default=0.0, ge=0)
+    """Writes per second at most; 0 means as many as the API answers without saying slow down."""
     workers: int = Field(default=8, ge=1, le=256)
     leader_elect: bool = False
     leader_election_namespace: str | None = None

@@ -357,8 +357,11 @@ class Performer:
     managed_fields: tuple[Json, ...] = ()
 
 
-def parse_performer(manifest: Json) -> Performer:
-    """Return the object that ``manifest`` holds; ValueError names a field that can not be read."""
+def parse_performer(manifest: Json, spec: PerformerSpec | None = None) -> Performer:
+    """Return the object that ``manifest`` holds; ValueError names a field that can not be read.
+
+    ``spec`` is the one already read of this generation, where the caller has kept it.
+    """
     meta = manifest["metadata"]
     return Performer(
         namespace=meta.get("namespace", ""),
@@ -366,7 +369,7 @@ def parse_performer(manifest: Json) -> Performer:
         uid=meta.get("uid", ""),
         generation=int(meta.get("generation", 0)),
         resource_version=meta.get("resourceVersion", ""),
-        spec=parse(PerformerSpec, manifest.get("spec") or {}, "spec"),
+        spec=spec or parse(PerformerSpec, manifest.get("spec") or {}, "spec"),
         deleting=bool(meta.get("deletionTimestamp")),
         created_at=meta.get("creationTimestamp", ""),
         labels=meta.get("labels") or {},

@@ -193,7 +193,7 @@ def parse(cls: type[T], value: Any, path: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{path}: expected an object, not {type(value).__name__}")
-    hints = _hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     given: dict[str, Any] = {}
     for entry in fields(typing.cast(Any, cls)):
         key = camel_case(entry.name)

@@ -6,13 +6,12 @@ from typing import Any, Literal
 
 Manifest = Mapping[str, Any]
 
-
-Kind = Literal["ReplicaSet", "Service"]
+Kind = Literal["ReplicaSet", "Service", "NetworkPolicy", "PodDisruptionBudget", "Pod"]
 
 
 @dataclass(frozen=True, slots=True)
-class Apply:
-    """Server-side apply of an object that is not there yet, with all that we own of it."""
+class Create:
+    """Make an object that is not there yet. Its name is fixed, so that it can not be made twice."""
 
     manifest: Manifest
 
@@ -51,6 +50,32 @@ class WriteStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreReplicas:
+    """Write into the spec, by its scale subresource, the number that was last asked for."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunGate:
+    """Give the smoke task to every staged instance, and note on the ReplicaSet how it ended.
+
+    ``addresses`` are host:port; ``digest`` names the gate's configuration, ``tries`` counts the
+    attempts before this one.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    addresses: tuple[str, ...]
+    payload: bytes
+    expected: bytes
+    timeout_seconds: int
+    digest: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Tell the user by a Kubernetes Event."""
 
@@ -59,12 +84,15 @@ class Report:
     message: str
 
 
-Action = Apply | Patch | Delete | WriteStatus | Report
+Action = Create | Patch | Delete | WriteStatus | RestoreReplicas | RunGate | Report
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Actions in the order in which they are to be done; look again after ``requeue_after`` s."""
+    """Actions in the order in which they are to be done; look again after ``requeue_after`` s.
+
+    Creations do not depend on one another: they may be made at the same time.
+    """
 
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None

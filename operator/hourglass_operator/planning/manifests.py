@@ -11,70 +11,156 @@ from hourglass_common.domain.performer import (
 )
 from hourglass_common.domain.schema import to_json
 
+from .hardware import affinity, resources, tee_node_labels
 from .naming import (
+    FENCED,
     REVISION_LABEL,
+    ROLE_LABEL,
+    SERVING,
     SERVING_LABEL,
     owned_labels,
     replica_set_name,
     selector,
     service_name,
+    staged_service_name,
 )
+from .observed import Defaults
+from .target import Marks
 
 PORT_NAME = "grpc"
 CONTAINER = "performer"
 PRE_STOP_SECONDS = 3
 """Time for endpoints to spread before the process is told to stop."""
-GRACE_SECONDS = 30
-_STARTUP_FAILURES = 300
 
 
-def replica_set(performer: Performer, revision: str, replicas: int) -> dict[str, Any]:
+def replica_set(
+    performer: Performer,
+    revision: str,
+    replicas: int,
+    notes: Marks | None = None,
+    defaults: Defaults | None = None,
+) -> dict[str, Any]:
     """Return the ReplicaSet of one revision. Its template is written once, here."""
     labels = {**owned_labels(performer), REVISION_LABEL: revision}
     chosen = {**selector(performer), REVISION_LABEL: revision}
+    template = {
+        "metadata": {"labels": {**labels, SERVING_LABEL: SERVING}},
+        "spec": pod_spec(performer.spec, defaults or Defaults()),
+    }
     return {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "metadata": {
-            "name": replica_set_name(performer.name, revision),
-            "namespace": performer.namespace,
+            **_meta(performer, replica_set_name(performer.name, revision)),
             "labels": labels,
-            "ownerReferences": [owner_reference(performer)],
+            "annotations": {key: value for key, value in (notes or {}).items() if value},
         },
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": chosen},
-            "template": {
-                "metadata": {"labels": {**labels, SERVING_LABEL: "true"}},
-                "spec": pod_spec(performer.spec),
-            },
+            "template": template,
         },
     }
 
 
-def service(performer: Performer) -> dict[str, Any]:
-    """Return the Service in front of every serving pod of the performer."""
+def service(performer: Performer, *, revision: str = "", fenced: bool = False) -> dict[str, Any]:
+    """Return the Service in front of the serving pods: of one revision, or of all.
+
+    That of a fenced performer asks for a label that no pod has.
+    """
+    chosen = {**selector(performer), SERVING_LABEL: FENCED if fenced else SERVING}
+    if revision:
+        chosen[REVISION_LABEL] = revision
+    return _service(performer, service_name(performer.name), chosen, owned_labels(performer))
+
+
+def staged_service(performer: Performer, revision: str) -> dict[str, Any]:
+    """Return the Service in front of the staged revision."""
+    chosen = {**selector(performer), REVISION_LABEL: revision}
+    labels = {**owned_labels(performer), ROLE_LABEL: "staged"}
+    return _service(performer, staged_service_name(performer.name), chosen, labels)
+
+
+def _service(
+    performer: Performer, name: str, chosen: dict[str, str], labels: dict[str, str]
+) -> dict[str, Any]:
+    port = {
+        "name": PORT_NAME,
+        "protocol": "TCP",
+        "port": performer.spec.config.grpc_port,
+        "targetPort": PORT_NAME,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {
-            "name": service_name(performer.name),
-            "namespace": performer.namespace,
-            "labels": owned_labels(performer),
-            "ownerReferences": [owner_reference(performer)],
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": {**selector(performer), SERVING_LABEL: "true"},
-            "ports": [
+        "metadata": {**_meta(performer, name), "labels": labels},
+        "spec": {"type": "ClusterIP", "selector": chosen, "ports": [port]},
+    }
+
+
+def network_policy(performer: Performer) -> dict[str, Any]:
+    """Return who may reach the pods: executors, the operator, and whom the spec names."""
+    network = performer.spec.network
+    ours = {
+        "namespaceSelector": {},
+        "podSelector": {
+            "matchLabels": {"app.kubernetes.io/part-of": "hourglass"},
+            "matchExpressions": [
                 {
-                    "name": PORT_NAME,
-                    "protocol": "TCP",
-                    "port": performer.spec.config.grpc_port,
-                    "targetPort": PORT_NAME,
+                    "key": "app.kubernetes.io/component",
+                    "operator": "In",
+                    "values": ["executor", "operator"],
                 }
             ],
         },
+    }
+    ingress = {
+        "from": [ours, *map(dict, network.ingress_from)],
+        "ports": [{"protocol": "TCP", "port": performer.spec.config.grpc_port}],
+    }
+    spec: dict[str, Any] = {
+        "podSelector": {"matchLabels": selector(performer)},
+        "policyTypes": ["Ingress", "Egress"] if network.egress else ["Ingress"],
+        "ingress": [ingress],
+    }
+    if network.egress:
+        spec["egress"] = [dict(rule) for rule in network.egress]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            **_meta(performer, service_name(performer.name)),
+            "labels": owned_labels(performer),
+        },
+        "spec": spec,
+    }
+
+
+def disruption_budget(performer: Performer, *, revision: str = "") -> dict[str, Any]:
+    """Return the budget that lets one instance at a time be evicted; unhealthy ones always."""
+    chosen = selector(performer)
+    if revision:
+        chosen[REVISION_LABEL] = revision
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {
+            **_meta(performer, service_name(performer.name)),
+            "labels": owned_labels(performer),
+        },
+        "spec": {
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": chosen},
+        },
+    }
+
+
+def _meta(performer: Performer, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": performer.namespace,
+        "ownerReferences": [owner_reference(performer)],
     }
 
 
@@ -89,26 +175,32 @@ def owner_reference(performer: Performer) -> dict[str, Any]:
     }
 
 
-def pod_spec(spec: PerformerSpec) -> dict[str, Any]:
-    """Return the pod of a spec, confined to what Pod Security "restricted" allows."""
+def pod_spec(spec: PerformerSpec, defaults: Defaults) -> dict[str, Any]:
+    """Return the pod of a spec, confined as its security profile says."""
     account = spec.config.service_account_name
     scheduling = spec.scheduling
+    restricted = (spec.security.profile or defaults.security_profile) == "Restricted"
     found: dict[str, Any] = {
-        "containers": [_container(spec)],
+        "containers": [_container(spec, restricted=restricted)],
         "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": GRACE_SECONDS + PRE_STOP_SECONDS,
+        "terminationGracePeriodSeconds": spec.rollout.drain_timeout_seconds + PRE_STOP_SECONDS,
         "enableServiceLinks": False,
         "automountServiceAccountToken": bool(account),
-        "securityContext": {
+    }
+    if restricted:
+        found["securityContext"] = {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
+        }
     optional = {
         "serviceAccountName": account,
-        "nodeSelector": {**scheduling.node_selector, **spec.hardware_requirements.custom_labels},
+        "nodeSelector": {
+            **scheduling.node_selector,
+            **tee_node_labels(spec.hardware_requirements),
+            **spec.hardware_requirements.custom_labels,
+        },
         "tolerations": [to_json(toleration) for toleration in scheduling.tolerations],
-        "affinity": dict(scheduling.affinity) if scheduling.affinity else None,
+        "affinity": affinity(spec),
         "runtimeClassName": scheduling.runtime_class,
         "priorityClassName": scheduling.priority_class_name,
         "imagePullSecrets": [
@@ -118,36 +210,44 @@ def pod_spec(spec: PerformerSpec) -> dict[str, Any]:
     return found | {key: value for key, value in optional.items() if value}
 
 
-def _container(spec: PerformerSpec) -> dict[str, Any]:
-    port = spec.config.grpc_port
+def _container(spec: PerformerSpec, *, restricted: bool) -> dict[str, Any]:
+    port, health = spec.config.grpc_port, spec.health
     found: dict[str, Any] = {
         "name": CONTAINER,
         "image": spec.image,
         "imagePullPolicy": spec.image_pull_policy,
         "ports": [{"name": PORT_NAME, "containerPort": port, "protocol": "TCP"}],
         "env": _environment(spec),
-        "startupProbe": _probe(port, failures=_STARTUP_FAILURES),
-        "readinessProbe": _probe(port, failures=3),
-        "livenessProbe": _probe(port, failures=30),
+        "startupProbe": _probe(spec, period=1, failures=health.startup_seconds),
+        "readinessProbe": _probe(
+            spec, period=health.period_seconds, failures=health.failure_threshold
+        ),
+        "livenessProbe": _probe(
+            spec, period=health.period_seconds, failures=2 * health.failure_threshold
+        ),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        "securityContext": {
+    }
+    if restricted:
+        found["securityContext"] = {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
-        },
-    }
+        }
     optional = {
         "command": list(spec.config.command),
         "args": list(spec.config.args),
-        "resources": _resources(spec),
+        "resources": resources(spec),
     }
     return found | {key: value for key, value in optional.items() if value}
 
 
-def _probe(port: int, *, failures: int) -> dict[str, Any]:
+def _probe(spec: PerformerSpec, *, period: int, failures: int) -> dict[str, Any]:
+    asked: dict[str, Any] = {"port": spec.config.grpc_port}
+    if spec.health.service:
+        asked["service"] = spec.health.service
     return {
-        "grpc": {"port": port},
-        "periodSeconds": 1,
-        "timeoutSeconds": 1,
+        "grpc": asked,
+        "periodSeconds": period,
+        "timeoutSeconds": spec.health.timeout_seconds,
         "failureThreshold": failures,
     }
 
@@ -175,16 +275,3 @@ def _referred(variable: EnvironmentVariable) -> dict[str, Any]:
     if source.config_map_key_ref is not None:
         value_from["configMapKeyRef"] = to_json(source.config_map_key_ref)
     return {"name": variable.name, "valueFrom": value_from}
-
-
-def _resources(spec: PerformerSpec) -> dict[str, Any]:
-    found = to_json(spec.resources)
-    hardware = spec.hardware_requirements
-    extended: dict[str, str] = {}
-    if hardware.gpu_count > 0:
-        extended[f"nvidia.com/{hardware.gpu_type or 'gpu'}"] = str(hardware.gpu_count)
-    if hardware.tee_required and hardware.tee_type == "sgx":
-        extended["sgx.intel.com/enclave"] = "1"
-    for kind in ("requests", "limits") if extended else ():
-        found[kind] = {**found.get(kind, {}), **extended}
-    return found

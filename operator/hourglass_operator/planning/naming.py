@@ -13,10 +13,25 @@ PERFORMER_LABEL = f"{GROUP}/performer"
 AVS_LABEL = f"{GROUP}/avs"
 REVISION_LABEL = f"{GROUP}/revision"
 SERVING_LABEL = f"{GROUP}/serving"
+ROLE_LABEL = f"{GROUP}/role"
+SERVING = "true"
+OUT_OF_SERVICE = "false"
+FENCED = "fenced"
+"""The value that the Service of a fenced performer asks for, and no pod has."""
 
 _HASH_VERSION = "v1"
-_NOT_IN_POD = ("avsAddress", "replicas")
-"""Parts of the spec that do not shape the pod; the address is in its labels, which may lag."""
+_NOT_IN_POD = (
+    "avsAddress",
+    "replicas",
+    "strategy",
+    "rollout",
+    "suspend",
+    "fence",
+    "network",
+)
+"""Parts of the spec that do not shape the pod; the address is in its labels, which may lag, and
+the drain time in its grace period, which holds for pods made from then on."""
+_MAX_NAME = 63
 
 
 def revision_of(spec: PerformerSpec) -> str:
@@ -37,6 +52,15 @@ def replica_set_name(performer: str, revision: str) -> str:
 
 def service_name(performer: str) -> str:
     return f"performer-{performer}"
+
+
+def staged_service_name(performer: str) -> str:
+    """Return the name of the staged revision's Service, cut and hashed where it would be long."""
+    name = f"{service_name(performer)}-staged"
+    if len(name) <= _MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _MAX_NAME - 9].rstrip('-')}-{digest}"
 
 
 def performer_of_service(service: str) -> str:

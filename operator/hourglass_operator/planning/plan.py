@@ -1,23 +1,43 @@
-"""Decide what one Performer needs: observed state in, actions out. Pure."""
+"""Decide what one Performer needs: observed state in, actions out. Pure.
 
-from collections.abc import Mapping
-from typing import Any, Literal
+what is asked for (intent) -> which revision is to serve (target) -> the strategy's next step
+-> actions on ReplicaSets, pods and their neighbours -> status, receipts, events
+"""
 
-from hourglass_common.kube.objects import condition, is_terminating
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from . import manifests
-from .actions import Action, Apply, Delete, Patch, Plan, Report, WriteStatus
-from .naming import REVISION_LABEL, replica_set_name, revision_of
-from .observed import Observed, Revision, revision_of_replica_set
-from .reasons import WARNING, Reason
-from .rollout import plan_sizes
-from .status import judge, status_of
-from .trouble import Trouble
+from hourglass_common.domain.performer_rollout import BLUE_GREEN, RECREATE
+from hourglass_common.kube.objects import condition, is_pod_ready, is_terminating, labels
+
+from .actions import Action, Create, Patch, Plan, RestoreReplicas
+from .blue_green import blue_green
+from .deadline import seconds_left
+from .drain import drain
+from .foreign import name_taken
+from .intent import OPERATOR, Wish, who_set, wish_of
+from .naming import REVISION_LABEL
+from .neighbours import neighbour_actions
+from .observed import Observed
+from .reasons import Reason
+from .receipts import receipts_of
+from .recreate import recreate
+from .replica_sets import change, gate_action, replica_set_actions
+from .report import status_actions
+from .revision import before, read_revisions
+from .rolling import roll
+from .status import Situation, status_of, verdict_of
+from .step import Step, Turn
+from .target import Ruling, choose, find, is_open, reject, rule
+from .trouble import Trouble, find_trouble, next_deadline
 
 Manifest = Mapping[str, Any]
 
 NAME_RECHECK_SECONDS = 30.0
 """No watch may tell when somebody else's object goes: the caches hold what looks like ours."""
+RESTORE_AFTER_SECONDS = 10.0
+"""How long a performer rests before its spec is told the number of instances that it has."""
 
 
 def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
@@ -25,118 +45,196 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
 
     ``refused`` is what the API said of the last attempt, if it refused it for good.
     """
-    performer = seen.performer
-    if performer.deleting:
+    if seen.performer.deleting:
         return Plan()  # owner references take everything away
-    current = revision_of(performer.spec)
-    revisions = [
-        revision_of_replica_set(found, REVISION_LABEL)
-        for found in seen.replica_sets
-        if not is_terminating(found)
-    ]
-    taken = _name_taken(seen)
+    wish = wish_of(seen.performer)
+    turn = _turn(seen, wish)
+    step = next_step(turn)
+    taken = name_taken(seen)
     blocked = taken or refused
+    left = _progress_left(turn)
+    stuck = left is not None and left <= 0
+    ruling = _ruling(seen, turn)
     actions: list[Action] = []
     if blocked is None:
-        actions += _service_actions(seen)
-        actions += _revision_actions(seen, current, revisions)
-    situation = judge(performer, current, revisions, seen.pods, blocked=blocked, now=seen.now)
-    status = status_of(situation)
-    if status != performer.status:
-        actions.append(WriteStatus(status))
-        actions += _reports(performer.status, status)
-    return Plan(tuple(actions), NAME_RECHECK_SECONDS if taken else situation.recheck_after)
+        actions = _overrule(turn, ruling, stuck=stuck) or _changes(seen, turn, step, wish)
+    waiting = _waiting(seen, turn)
+    situation = Situation(
+        seen=seen,
+        turn=turn,
+        step=step,
+        wish=wish,
+        trouble=blocked or find_trouble(turn.aim, waiting, seen.now),
+        stuck=stuck,
+    )
+    told, again = _telling(situation, ruling)
+    restored, rest = _restore(seen, wish)
+    rechecks = (
+        *step.rechecks,
+        NAME_RECHECK_SECONDS if taken else None,
+        left if left and left > 0 else None,
+        next_deadline(waiting, seen.now),
+        again,
+        rest,
+    )
+    due = [seconds for seconds in rechecks if seconds is not None]
+    return Plan((*actions, *told, *restored), min(due, default=None))
 
 
-def _name_taken(seen: Observed) -> Trouble | None:
-    """Return whose object is in the way: a stranger's before one that is about to go."""
-    for found in sorted(seen.foreign, key=lambda f: _is_leaving(f, seen.performer.name)):
-        what = f"{found.get('kind', 'object')} {found['metadata']['name']}"
-        if _is_leaving(found, seen.performer.name):
-            return Trouble(Reason.NAME_LEAVING, f"{what} of a deleted object has to go first")
-        hint = "delete it, or name the performer otherwise"
-        return Trouble(Reason.NAME_TAKEN, f"{what} exists and belongs to somebody else; {hint}")
-    return None
+def next_step(turn: Turn) -> Step:
+    """Return what the performer's strategy asks for now."""
+    match turn.spec.strategy.type:
+        case type_ if type_ == BLUE_GREEN:
+            return blue_green(turn)
+        case type_ if type_ == RECREATE:
+            return recreate(turn)
+        case _:
+            return roll(turn)
 
 
-def _is_leaving(foreign: Manifest, performer: str) -> bool:
-    """Return whether the object goes by itself: a deleted performer of the same name had it."""
-    owners = foreign["metadata"].get("ownerReferences") or ()
-    return is_terminating(foreign) or any(
-        owner.get("kind") == "Performer" and owner.get("name") == performer for owner in owners
+def _turn(seen: Observed, wish: Wish) -> Turn:
+    revisions = read_revisions(seen.replica_sets, seen.pods)
+    return Turn(
+        spec=seen.performer.spec,
+        current=seen.revision,
+        target=choose(seen.revision, revisions),
+        revisions=revisions,
+        wanted=wish.instances,
+        reports=seen.reports,
+        now=seen.now,
     )
 
 
-def _service_actions(seen: Observed) -> list[Action]:
-    wanted = manifests.service(seen.performer)
-    if seen.service is None:
-        return [Apply(wanted)]
-    if is_terminating(seen.service):
-        return []
-    change = _service_change(seen.service, wanted)
-    if not change:
-        return []
-    meta = seen.service["metadata"]
-    because = "Service differs in " + ", ".join(sorted(change.get("spec", change)))
-    return [Patch("Service", meta["name"], meta["uid"], meta["resourceVersion"], change, because)]
+def _progress_left(turn: Turn) -> float | None:
+    """Return the seconds until the rollout counts as stuck, None where nothing is to come."""
+    if turn.aim is None or turn.wanted == 0:
+        return None
+    limit = turn.spec.rollout.progress_deadline_seconds
+    return seconds_left(turn.aim, turn.wanted, limit, turn.now)
 
 
-def _service_change(found: Manifest, wanted: Manifest) -> dict[str, Any]:
-    """Return the merge patch that repairs the Service; what we do not own is left alone."""
-    change: dict[str, Any] = {}
-    spec: dict[str, Any] = {}
-    ports = [
-        {key: port.get(key) for key in ("name", "protocol", "port", "targetPort")}
-        for port in found["spec"].get("ports") or ()
+def _ruling(seen: Observed, turn: Turn) -> Ruling | None:
+    """Return what a decision that nobody has looked at yet comes to."""
+    decision = turn.spec.rollout.decision
+    if decision is None or not is_open(
+        decision, seen.performer.status.get("decision"), turn.current
+    ):
+        return None
+    mine, serving = find(turn.revisions, turn.current), turn.serving
+    complete = (
+        mine is not None
+        and serving is not None
+        and mine.hash == serving.hash
+        and mine.available >= turn.wanted
+    )
+    who = who_set(seen.performer, "rollout", "decision")
+    return rule(decision, turn.current, turn.revisions, complete=complete, who=who, now=turn.now)
+
+
+def _overrule(turn: Turn, ruling: Ruling | None, *, stuck: bool) -> list[Action]:
+    """Return the one write of a decision or a deadline; what follows from it comes next time."""
+    mine = find(turn.revisions, turn.current)
+    if mine is None:
+        return []
+    if ruling is not None and ruling.marks:
+        return change(mine, mine.wanted, ruling.marks)
+    instead = before(turn.revisions, mine)
+    gives_up = stuck and turn.spec.rollout.on_deadline == "Rollback"
+    if gives_up and turn.target.instead is None and instead is not None:
+        reason = Reason.PROGRESS_DEADLINE_EXCEEDED
+        marks = reject(mine, reason, instead.hash, OPERATOR, turn.now)
+        return change(mine, mine.wanted, marks)
+    return []
+
+
+def _changes(seen: Observed, turn: Turn, step: Step, wish: Wish) -> list[Action]:
+    """Return the changes in their order: what is new, then the notes, then the switch.
+
+    A promotion is noted before the Service follows it: a process that ends in between goes on
+    where it was, instead of back.
+    """
+    sets = replica_set_actions(seen, turn, step)
+    neighbours = neighbour_actions(seen, turn, step, fenced=wish.fence)
+    made = [a for a in (*sets, *neighbours) if isinstance(a, Create)]
+    rest = [a for a in (*sets, *neighbours) if not isinstance(a, Create)]
+    gate = gate_action(turn, step)
+    return [*made, *rest, *([gate] if gate is not None and not _touches(rest, gate.name) else [])]
+
+
+def _touches(actions: Sequence[Action], name: str) -> bool:
+    return any(isinstance(a, Patch) and a.kind == "ReplicaSet" and a.name == name for a in actions)
+
+
+def _waiting(seen: Observed, turn: Turn) -> list[Manifest]:
+    """Return the target's pods that are not ready, by name."""
+    found = [
+        pod
+        for pod in seen.pods
+        if labels(pod).get(REVISION_LABEL) == turn.target.hash
+        and not is_terminating(pod)
+        and not is_pod_ready(pod)
     ]
-    if ports != wanted["spec"]["ports"]:
-        spec["ports"] = wanted["spec"]["ports"]
-    selected = found["spec"].get("selector") or {}
-    if selected != wanted["spec"]["selector"]:
-        extra = {key: None for key in selected if key not in wanted["spec"]["selector"]}
-        spec["selector"] = {**wanted["spec"]["selector"], **extra}
-    if spec:
-        change["spec"] = spec
-    worn = found["metadata"].get("labels") or {}
-    missing = {k: v for k, v in wanted["metadata"]["labels"].items() if worn.get(k) != v}
-    if missing:
-        change["metadata"] = {"labels": missing}
-    return change
+    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
 
-def _revision_actions(seen: Observed, current: str, revisions: list[Revision]) -> list[Action]:
-    sizes = plan_sizes(revisions, current, seen.performer.spec.replicas)
-    actions: list[Action] = []
-    name = replica_set_name(seen.performer.name, current)
-    leaving = any(found["metadata"]["name"] == name for found in seen.replica_sets)
-    if sizes.create is not None and not leaving:
-        actions.append(Apply(manifests.replica_set(seen.performer, current, sizes.create)))
-    for revision in revisions:
-        replicas = sizes.existing.get(revision.name, revision.wanted)
-        if replicas != revision.wanted:
-            actions.append(
-                Patch(
-                    "ReplicaSet",
-                    revision.name,
-                    revision.uid,
-                    revision.resource_version,
-                    {"spec": {"replicas": replicas}},
-                    f"replicas {revision.wanted} -> {replicas}",
-                )
-            )
-    actions.extend(
-        Delete("ReplicaSet", old.name, old.uid, old.resource_version) for old in sizes.forget
+def _telling(situation: Situation, ruling: Ruling | None) -> tuple[list[Action], float | None]:
+    seen, turn, step, wish = situation.seen, situation.turn, situation.step, situation.wish
+    fences = _fence_drains(seen, turn, wish)
+    draining = any(not i.serving for r in turn.revisions for i in r.instances) or any(
+        not d.over for d in (*step.drains, *fences)
     )
-    return actions
+    receipts = receipts_of(
+        seen.performer,
+        wish,
+        turn.revisions,
+        [*step.drains, *fences],
+        seen.now,
+        draining=draining,
+    )
+    decision = _decision(seen, ruling)
+    status = status_of(situation, verdict_of(situation), receipts, decision)
+    told, again = status_actions(seen, status, ruling)
+    rechecks = [d.recheck_after for d in fences if not d.over and d.recheck_after is not None]
+    return told, min([*rechecks, *([again] if again is not None else [])], default=None)
 
 
-def _reports(before: Manifest, after: Manifest) -> list[Action]:
-    """Return an event for each change of Ready's status or reason."""
-    old = condition({"status": before}, "Ready") or {}
-    new = condition({"status": after}, "Ready") or {}
-    if (old.get("status"), old.get("reason")) == (new.get("status"), new.get("reason")):
+def _fence_drains(seen: Observed, turn: Turn, wish: Wish) -> list[Any]:
+    """Return the drain of what was in service when the fence came up, while it is not over."""
+    receipts = seen.performer.status.get("receipts") or ()
+    fence = next((r for r in receipts if r.get("action") == "Fence"), None)
+    serving = turn.serving
+    if not wish.fence or fence is None or fence.get("drained") or serving is None:
         return []
-    warning = new.get("reason") in {reason.value for reason in WARNING}
-    bad = warning and new.get("status") != "True"
-    kind: Literal["Normal", "Warning"] = "Warning" if bad else "Normal"
-    return [Report(kind, str(new.get("reason")), str(new.get("message")))]
+    since = datetime.fromisoformat(str(fence["when"]))
+    timeout = turn.spec.rollout.drain_timeout_seconds
+    return [drain(turn.reports, serving.hash, since, turn.now, timeout_seconds=timeout)]
+
+
+def _decision(seen: Observed, ruling: Ruling | None) -> Mapping[str, Any] | None:
+    decision = seen.performer.spec.rollout.decision
+    if ruling is None or decision is None:
+        found: Mapping[str, Any] | None = seen.performer.status.get("decision")
+        return found
+    told = {
+        "action": decision.action,
+        "revision": decision.revision,
+        "decidedForHash": decision.decided_for_hash,
+        "outcome": ruling.outcome,
+        "message": ruling.message[:1024],
+    }
+    return {key: value for key, value in told.items() if value}
+
+
+def _restore(seen: Observed, wish: Wish) -> tuple[list[Action], float | None]:
+    """Tell the spec the number of instances, where it names none and the performer is at rest.
+
+    Autoscalers read it from there; a manifest without it that was put over the object took it out.
+    """
+    performer = seen.performer
+    ready = condition({"status": performer.status}, "Ready") or {}
+    since = ready.get("lastTransitionTime")
+    if performer.spec.replicas is not None or ready.get("status") != "True" or not since:
+        return [], None
+    due = datetime.fromisoformat(since) + timedelta(seconds=RESTORE_AFTER_SECONDS)
+    left = (due - seen.now).total_seconds()
+    return ([], left) if left > 0 else ([RestoreReplicas(wish.replicas)], None)

@@ -1,177 +1,204 @@
-"""What a performer's status says, from what was observed. Pure.
-
-Ready means that the newest spec is achieved; Available that some instance takes tasks.
-Reconciling and Stalled are the kstatus conditions: present only while they hold.
-"""
+"""What a performer's status says, from what was observed and decided. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from hourglass_common.domain.clock import rfc3339
-from hourglass_common.domain.performer import Performer
-from hourglass_common.kube.objects import is_pod_ready, is_terminating, labels
+from hourglass_common.domain.performer_rollout import BLUE_GREEN
 
-from .naming import REVISION_LABEL, grpc_endpoint, selector, service_name
-from .observed import Revision
-from .reasons import BLOCKED, STALLED, Reason
-from .trouble import Trouble, find_trouble, next_deadline
+from .conditions import Verdict, conditions_of, phase_of
+from .intent import Wish
+from .naming import (
+    REVISION_LABEL,
+    grpc_endpoint,
+    selector,
+    service_name,
+    staged_service_name,
+)
+from .observed import Observed
+from .reasons import BLOCKED, Reason
+from .revision import PROMOTED_AT, Revision, in_service
+from .step import Step, Turn
+from .target import find
+from .trouble import Trouble
 
 Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the conditions are judged from."""
+    """What the status is written from."""
 
-    performer: Performer
-    current: str
-    wanted: int
-    newest: Revision | None
-    others: int
-    pods: tuple[Manifest, ...]
+    seen: Observed
+    turn: Turn
+    step: Step
+    wish: Wish
     trouble: Trouble | None
-    recheck_after: float | None
-    now: datetime
+    stuck: bool = False
 
     @property
-    def ready_pods(self) -> tuple[Manifest, ...]:
-        return tuple(pod for pod in self.pods if is_pod_ready(pod))
+    def served(self) -> tuple[Revision, ...]:
+        """The revisions that count as the performer's instances."""
+        if self.step.selects:
+            return tuple(r for r in self.turn.revisions if r.hash == self.step.selects)
+        return self.turn.revisions
 
     @property
-    def updated(self) -> tuple[Manifest, ...]:
-        return tuple(pod for pod in self.pods if labels(pod).get(REVISION_LABEL) == self.current)
-
-    @property
-    def updated_ready(self) -> int:
-        return sum(1 for pod in self.updated if is_pod_ready(pod))
+    def available(self) -> int:
+        return sum(revision.available for revision in self.served)
 
     @property
     def achieved(self) -> bool:
-        """Whether the newest spec runs in full and nothing older does."""
-        if self.newest is None or (self.trouble and self.trouble.reason in BLOCKED):
+        """Whether the newest spec runs in full, as far as its strategy asks."""
+        if self.turn.target.instead is not None:
             return False
-        return self.updated_ready >= self.wanted and self.others == 0
+        if self.trouble is not None and self.trouble.reason in BLOCKED:
+            return False
+        aim = self.turn.aim
+        return self.step.achieved and aim is not None and aim.existing <= self.turn.wanted
 
 
-def judge(
-    performer: Performer,
-    current: str,
-    revisions: Sequence[Revision],
-    pods: Sequence[Manifest],
-    *,
-    blocked: Trouble | None,
-    now: datetime,
-) -> Situation:
-    """Return the situation; ``blocked`` is what keeps the operator itself from acting."""
-    newest = next((r for r in revisions if r.hash == current), None)
-    named = sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
-    living = tuple(pod for pod in named if not is_terminating(pod))
-    updated = [pod for pod in living if labels(pod).get(REVISION_LABEL) == current]
-    waiting = [pod for pod in updated if not is_pod_ready(pod)]
-    return Situation(
-        performer=performer,
-        current=current,
-        wanted=performer.spec.replicas,
-        newest=newest,
-        others=sum(r.existing for r in revisions if r.hash != current),
-        pods=living,
-        recheck_after=next_deadline(waiting, now),
-        trouble=blocked or find_trouble(newest, waiting, now),
-        now=now,
+def status_of(
+    situation: Situation,
+    verdict: Verdict,
+    receipts: Sequence[Mapping[str, Any]],
+    decision: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the whole status; empty fields are left out."""
+    seen, turn, step = situation.seen, situation.turn, situation.step
+    performer, old = seen.performer, seen.performer.status
+    mine = find(turn.revisions, turn.current)
+    serving = in_service(turn.revisions)
+    served = situation.served
+    chosen = selector(performer) | ({REVISION_LABEL: step.selects} if step.selects else {})
+    pods = [i for r in served for i in r.instances]
+    best = sorted((mine.instances if mine else ()) or pods, key=lambda i: (not i.ready, i.name))
+    takes_tasks = situation.available > 0 and not situation.wish.fence
+    found: dict[str, Any] = {
+        "observedGeneration": performer.generation,
+        "phase": phase_of(performer, verdict),
+        "ready": takes_tasks,
+        "replicas": len(pods),
+        "readyReplicas": sum(revision.ready for revision in served),
+        "updatedReplicas": mine.existing if mine else 0,
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(chosen.items())),
+        "revision": turn.current,
+        "inServiceRevision": serving.hash if serving else "",
+        "serviceName": service_name(performer.name),
+        "stagedServiceName": staged_service_name(performer.name) if step.staged else "",
+        "grpcEndpoint": grpc_endpoint(performer),
+        "podName": best[0].name if best else "",
+        "readyTime": old.get("readyTime") or (rfc3339(seen.now) if verdict.achieved else ""),
+        "lastUpgrade": _last_upgrade(situation),
+        "revisions": _revisions(situation),
+        "intent": dict(situation.wish.kept),
+        "decision": dict(decision) if decision else None,
+        "receipts": [dict(receipt) for receipt in receipts],
+    }
+    found = {key: value for key, value in found.items() if value not in ("", None, [], {})}
+    found["conditions"] = conditions_of(performer, verdict, seen.now)
+    return found
+
+
+def verdict_of(situation: Situation) -> Verdict:
+    """Return the one reason for the performer's state, and a sentence."""
+    reason, message = _reason(situation)
+    serves = situation.available > 0
+    return Verdict(
+        reason=reason,
+        message=message,
+        achieved=situation.achieved,
+        available=serves and not situation.wish.fence,
+        degraded=situation.trouble is not None or situation.stuck,
+        upgrading=any(r.existing for r in situation.turn.others),
     )
 
 
-def status_of(seen: Situation) -> dict[str, Any]:
-    """Return the whole status; empty fields are left out."""
-    old = seen.performer.status
-    reason, message = verdict(seen)
-    ready = seen.ready_pods
-    candidates = sorted(seen.updated, key=lambda pod: not is_pod_ready(pod)) or list(seen.pods)
-    found: dict[str, Any] = {
-        "observedGeneration": seen.performer.generation,
-        "phase": phase_of(seen, reason),
-        "ready": bool(ready),
-        "replicas": len(seen.pods),
-        "readyReplicas": len(ready),
-        "updatedReplicas": len(seen.updated),
-        "selector": ",".join(f"{k}={v}" for k, v in sorted(selector(seen.performer).items())),
-        "revision": seen.current,
-        "serviceName": service_name(seen.performer.name),
-        "grpcEndpoint": grpc_endpoint(seen.performer),
-        "podName": candidates[0]["metadata"]["name"] if candidates else "",
-        "readyTime": old.get("readyTime") or (rfc3339(seen.now) if seen.achieved else ""),
-        "lastUpgrade": _last_upgrade(seen),
-    }
-    found = {key: value for key, value in found.items() if value != ""}
-    found["conditions"] = _conditions(seen, reason, message)
-    return found
+def _reason(situation: Situation) -> tuple[Reason, str]:
+    turn, step, trouble = situation.turn, situation.step, situation.trouble
+    if trouble is not None and not situation.achieved:
+        return trouble.reason, trouble.message
+    if turn.target.instead is not None:
+        return turn.target.instead, _instead(situation, turn.target.instead)
+    aim = turn.aim
+    ready = aim.available if aim else 0
+    have = f"{ready} of {turn.wanted} instances of revision {turn.current} are ready"
+    if situation.achieved:
+        return _achieved(situation, have)
+    if situation.stuck:
+        limit = turn.spec.rollout.progress_deadline_seconds
+        return Reason.PROGRESS_DEADLINE_EXCEEDED, f"{have}, and no progress for {limit} s"
+    if step.waits is not None:
+        text = step.message
+        if step.waits is Reason.ROLLING_OUT:
+            text = f"{have}; {text}" if text else have
+        return step.waits, text
+    if aim is not None and aim.existing > turn.wanted:
+        return Reason.DRAINING, f"{have}; others finish their tasks"
+    return (Reason.SCALING if situation.available else Reason.STARTING), have
 
 
-def verdict(seen: Situation) -> tuple[Reason, str]:
-    """Return the one reason for the performer's state, and a sentence."""
-    if seen.trouble is not None and not seen.achieved:
-        return seen.trouble.reason, seen.trouble.message
-    have = f"{seen.updated_ready} of {seen.wanted} instances of revision {seen.current} are ready"
-    if not seen.achieved and seen.others:
-        return Reason.ROLLING_OUT, f"{have}; {seen.others} of older revisions are left"
-    if not seen.achieved:
-        return (Reason.SCALING if seen.ready_pods else Reason.STARTING), have
-    if seen.wanted == 0:
+def _achieved(situation: Situation, have: str) -> tuple[Reason, str]:
+    if situation.wish.suspend:
+        return Reason.SUSPENDED, "nothing runs until spec.suspend is set to false"
+    if situation.turn.wanted == 0:
         return Reason.SCALED_TO_ZERO, "no instances are wanted"
+    if situation.wish.fence:
+        return Reason.FENCED, f"{have}, and take no tasks until spec.fence is set to false"
     return Reason.INSTANCES_READY, have
 
 
-def phase_of(seen: Situation, reason: Reason) -> str:
-    """Return the reference's phase."""
-    if seen.performer.deleting:
-        return "Terminating"
-    if seen.achieved:
-        return "Running"
-    if reason in STALLED and not seen.ready_pods:
-        return "Failed"
-    if seen.others:
-        return "Upgrading"
-    return "Running" if seen.ready_pods else "Pending"
+def _instead(situation: Situation, reason: Reason) -> str:
+    turn = situation.turn
+    aim = turn.aim
+    have = f"{aim.available if aim else 0} of {turn.wanted} instances"
+    hint = "change the spec, or promote it by hand"
+    return (
+        f"revision {turn.current}, which the spec asks for, is {_SAID[reason]}; "
+        f"revision {turn.target.hash} serves instead with {have}; {hint}"
+    )
 
 
-def _last_upgrade(seen: Situation) -> str:
-    old = seen.performer.status
-    if old.get("revision") and old["revision"] != seen.current:
-        return rfc3339(seen.now)
-    return str(old.get("lastUpgrade", ""))
+_SAID = {
+    Reason.ABORTED: "aborted",
+    Reason.ROLLED_BACK: "rolled back",
+    Reason.PROGRESS_DEADLINE_EXCEEDED: "given up for want of progress",
+}
 
 
-def _conditions(seen: Situation, reason: Reason, message: str) -> list[dict[str, Any]]:
-    stalled = reason in STALLED
-    available = bool(seen.ready_pods) or seen.wanted == 0
-    degraded = seen.trouble is not None
-    wanted: list[tuple[str, bool]] = [
-        ("Ready", seen.achieved),
-        ("Progressing", not seen.achieved and not stalled),
-        ("Available", available),
-        ("Degraded", degraded),
-    ]
-    if not seen.achieved and not stalled:
-        wanted.append(("Reconciling", True))
-    if stalled and not seen.achieved:
-        wanted.append(("Stalled", True))
-    before = {c.get("type"): c for c in seen.performer.status.get("conditions") or ()}
+def _revisions(situation: Situation) -> list[dict[str, Any]]:
+    turn = situation.turn
     found: list[dict[str, Any]] = []
-    for kind, holds in wanted:
-        status = "True" if holds else "False"
-        old = before.get(kind) or {}
-        flipped = old.get("status") != status
-        since = rfc3339(seen.now) if flipped else old.get("lastTransitionTime")
-        found.append(
-            {
-                "type": kind,
-                "status": status,
-                "observedGeneration": seen.performer.generation,
-                "lastTransitionTime": since or rfc3339(seen.now),
-                "reason": reason.value,
-                "message": message,
-            }
-        )
+    for revision in sorted(turn.revisions, key=lambda r: (r.created_at, r.name), reverse=True):
+        entry: dict[str, Any] = {
+            "hash": revision.hash,
+            "role": _role(situation, revision),
+            "image": revision.image,
+            "replicas": revision.existing,
+            "readyReplicas": revision.ready,
+            "inServiceSince": revision.notes.get(PROMOTED_AT, ""),
+            "rejected": revision.rejected,
+            "gate": revision.gate.state if revision.gate else "",
+        }
+        found.append({key: value for key, value in entry.items() if value != ""})
     return found
+
+
+def _role(situation: Situation, revision: Revision) -> str:
+    turn = situation.turn
+    serving = in_service(turn.revisions)
+    if serving is not None and revision.hash == serving.hash:
+        return "InService"
+    if not revision.existing and not revision.wanted:
+        return "Retired"
+    blue_green = turn.spec.strategy.type == BLUE_GREEN
+    staged = blue_green and (revision.hash == turn.target.hash or not revision.promotion)
+    return "Staged" if staged else "Draining"
+
+
+def _last_upgrade(situation: Situation) -> str:
+    old = situation.seen.performer.status
+    if old.get("revision") and old["revision"] != situation.turn.current:
+        return rfc3339(situation.seen.now)
+    return str(old.get("lastUpgrade", ""))

@@ -10,8 +10,8 @@ from typing import Any
 
 from hourglass_common.kube.objects import condition
 
-from .observed import Revision
 from .reasons import Reason
+from .revision import Revision
 
 Manifest = Mapping[str, Any]
 
@@ -41,13 +41,23 @@ def find_trouble(
     ``pods`` are those that are not ready.
     """
     if revision is not None and revision.failure and revision.existing < revision.wanted:
-        return Trouble(Reason.PODS_REFUSED, revision.failure[:_MAX_MESSAGE])
+        return _refused(revision.failure[:_MAX_MESSAGE])
     for pod in pods:
         found = next(filter(None, (check(pod) for check in CHECKS)), None)
         if found is not None:
             return Trouble(found.reason, found.message[:_MAX_MESSAGE])
     late = next((pod for pod in pods if now >= _deadline(pod)), None)
     return None if late is None else _late(late)
+
+
+def _refused(message: str) -> Trouble:
+    """Name what refuses the pods, from the ReplicaSet controller's own words."""
+    if "exceeded quota" in message or "failed quota" in message:
+        return Trouble(Reason.QUOTA_EXCEEDED, message)
+    if "violates PodSecurity" in message:
+        hint = "; set spec.security.profile to what the namespace allows, or relax the namespace"
+        return Trouble(Reason.SECURITY_PROFILE, message + hint)
+    return Trouble(Reason.PODS_REFUSED, message)
 
 
 def next_deadline(pods: Iterable[Manifest], now: datetime) -> float | None:

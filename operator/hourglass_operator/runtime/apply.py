@@ -1,9 +1,9 @@
-"""Perform a plan's actions: the only place of the operator that writes to the API."""
+"""Perform a plan's actions: with ``events``, the only place of the operator that writes."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any, assert_never
+from dataclasses import dataclass
+from typing import assert_never
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
@@ -11,8 +11,10 @@ from hourglass_common.domain.performer import Performer
 from hourglass_common.kube.client import KubeClient, Precondition
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.resources import (
-    EVENTS,
+    NETWORK_POLICIES,
     PERFORMERS,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
     REPLICA_SETS,
     SERVICES,
     Manifest,
@@ -20,17 +22,40 @@ from hourglass_common.kube.resources import (
 )
 from hourglass_common.runtime.logs import get_logger
 
-from hourglass_operator.planning.actions import Action, Apply, Delete, Patch, Report, WriteStatus
+from hourglass_operator.planning.actions import (
+    Create,
+    Delete,
+    Patch,
+    RestoreReplicas,
+    RunGate,
+    WriteStatus,
+)
+from hourglass_operator.planning.revision import GATE, gate_note
 
 from . import metrics
+from .gate import run_gate
 from .write_window import WriteWindow
 
 log = get_logger(__name__)
 
 FIELD_MANAGER = "hourglass-operator"
-CONTROLLER = "hourglass.eigenlayer.io/operator"
-_RESOURCES = {"ReplicaSet": REPLICA_SETS, "Service": SERVICES}
+RESOURCES = {
+    resource.kind: resource
+    for resource in (REPLICA_SETS, SERVICES, NETWORK_POLICIES, POD_DISRUPTION_BUDGETS, PODS)
+}
 Done = Callable[[Resource, Manifest], None]
+Write = Create | Patch | Delete | WriteStatus | RestoreReplicas | RunGate
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request: what the audit line says of it, and how it is sent."""
+
+    verb: str
+    resource: Resource
+    name: str
+    send: Callable[[], Awaitable[Manifest]]
+    because: str = ""
 
 
 class Writer:
@@ -47,72 +72,94 @@ class Writer:
         *,
         may_write: Callable[[], bool],
         wrote: Done,
-        identity: str,
+        qps: float = 0.0,
     ) -> None:
         self._client = client
         self._clock = clock
         self._may_write = may_write
         self._wrote = wrote
-        self._identity = identity
-        self._window = WriteWindow()
+        self._window = WriteWindow(qps=qps)
         self._freed = asyncio.Event()
 
-    async def perform(self, performer: Performer, action: Action) -> None:
+    async def perform(self, performer: Performer, action: Write) -> None:
         """Perform one action; the API's refusal is raised as it came."""
+        if isinstance(action, RunGate):
+            action = await self._answered(action)
+        call = self._call(performer, action)
+        made = await self._write(performer, call)
+        if call.verb != "delete":
+            self._wrote(call.resource, made)
+
+    def _call(self, performer: Performer, action: Write) -> _Call:
         namespace = performer.namespace
         match action:
-            case Apply(manifest):
-                resource = _RESOURCES[manifest["kind"]]
-                self._audit(performer, "apply", manifest["kind"], manifest["metadata"]["name"])
-                made = await self._write(
-                    lambda: self._client.apply(
-                        resource, namespace, manifest, field_manager=FIELD_MANAGER
-                    )
+            case Create(manifest):
+                resource, name = RESOURCES[manifest["kind"]], manifest["metadata"]["name"]
+                return _Call("create", resource, name, lambda: self._create(namespace, manifest))
+            case Patch(kind, name, because=because):
+                resource = RESOURCES[kind]
+                return _Call(
+                    "patch", resource, name, lambda: self._patch(namespace, action), because
                 )
-                self._wrote(resource, made)
-            case Patch(kind, name, uid, version, change, because):
-                self._audit(performer, "patch", kind, name, because=because)
-                meta = {**change.get("metadata", {}), "uid": uid, "resourceVersion": version}
-                made = await self._write(
-                    lambda: self._client.merge_patch(
-                        _RESOURCES[kind],
-                        namespace,
-                        name,
-                        {**change, "metadata": meta},
-                        field_manager=FIELD_MANAGER,
-                    )
-                )
-                self._wrote(_RESOURCES[kind], made)
             case Delete(kind, name, uid, version):
-                self._audit(performer, "delete", kind, name)
-                await self._write(
-                    lambda: self._client.delete(
-                        _RESOURCES[kind], namespace, name, precondition=Precondition(uid, version)
-                    )
+                only = Precondition(uid, version)
+                resource = RESOURCES[kind]
+                return _Call(
+                    "delete",
+                    resource,
+                    name,
+                    lambda: self._client.delete(resource, namespace, name, precondition=only),
                 )
             case WriteStatus(status):
-                self._audit(performer, "status", "Performer", performer.name)
-                made = await self._write(lambda: self._apply_status(performer, status))
-                self._wrote(PERFORMERS, made)
-            case Report():
-                await self._report(performer, action)
+                return _Call(
+                    "status", PERFORMERS, performer.name, lambda: self._status(performer, status)
+                )
+            case RestoreReplicas(replicas):
+                return _Call(
+                    "scale",
+                    PERFORMERS,
+                    performer.name,
+                    lambda: self._scale(performer, replicas),
+                    "the spec names no number of instances",
+                )
+            case RunGate():
+                raise AssertionError("a gate is run before it is written down")
             case _:
                 assert_never(action)
 
-    async def _apply_status(self, performer: Performer, status: Manifest) -> Manifest:
+    async def _create(self, namespace: str, manifest: Manifest) -> Manifest:
+        return await self._client.create(
+            RESOURCES[manifest["kind"]], namespace, manifest, field_manager=FIELD_MANAGER
+        )
+
+    async def _patch(self, namespace: str, action: Patch) -> Manifest:
+        meta = {
+            **action.change.get("metadata", {}),
+            "uid": action.uid,
+            "resourceVersion": action.resource_version,
+        }
+        return await self._client.merge_patch(
+            RESOURCES[action.kind],
+            namespace,
+            action.name,
+            {**action.change, "metadata": meta},
+            field_manager=FIELD_MANAGER,
+        )
+
+    async def _status(self, performer: Performer, status: Manifest) -> Manifest:
+        """Replace the status. The API keeps all else of the object in a write of its status."""
         body = {
             "apiVersion": PERFORMERS.api_version,
             "kind": PERFORMERS.kind,
             "metadata": {
                 "name": performer.name,
                 "namespace": performer.namespace,
-                # The API ignores a uid in a write of the status; the version is what keeps it from
-                # an object that was made anew under this name.
+                "uid": performer.uid,
                 "resourceVersion": performer.resource_version,
             },
             "status": status,
         }
-        return await self._client.apply(
+        return await self._client.replace(
             PERFORMERS,
             performer.namespace,
             body,
@@ -120,82 +167,75 @@ class Writer:
             subresource="status",
         )
 
-    async def _report(self, performer: Performer, report: Report) -> None:
-        """Write an Event. Its name is made from what it says: a repeat is the same event."""
-        now = self._clock.wall()
-        text = f"{performer.uid}/{performer.generation}/{report.reason}/{report.message}"
-        suffix = hashlib.sha256(text.encode()).hexdigest()[:16]
-        body: dict[str, Any] = {
-            "apiVersion": EVENTS.api_version,
-            "kind": "Event",
-            "metadata": {"name": f"{performer.name}.{suffix}", "namespace": performer.namespace},
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": CONTROLLER,
-            "reportingInstance": self._identity[:128],
-            "action": "Reconcile",
-            "reason": report.reason,
-            "note": report.message[:1024],
-            "type": report.kind,
-            "regarding": {
-                "apiVersion": PERFORMERS.api_version,
-                "kind": PERFORMERS.kind,
-                "namespace": performer.namespace,
-                "name": performer.name,
-                "uid": performer.uid,
+    async def _scale(self, performer: Performer, replicas: int) -> Manifest:
+        return await self._client.merge_patch(
+            PERFORMERS,
+            performer.namespace,
+            performer.name,
+            {
+                "metadata": {"resourceVersion": performer.resource_version},
+                "spec": {"replicas": replicas},
             },
-        }
-        try:
-            await self._write(
-                lambda: self._client.create(
-                    EVENTS, performer.namespace, body, field_manager=FIELD_MANAGER
-                )
-            )
-        except KubeError as error:
-            if not error.is_already_exists:  # an event is a courtesy: its loss stops nothing
-                log.warning("event not written", performer=performer.name, error=error.message)
+            field_manager=FIELD_MANAGER,
+            subresource="scale",
+        )
 
-    async def _write(self, send: Callable[[], Awaitable[Manifest]]) -> Manifest:
+    async def _answered(self, gate: RunGate) -> Patch:
+        """Run a gate and return the note of how it ended."""
+        result = await run_gate(gate)
+        log.info("gate run", replica_set=gate.name, state=result.state, message=result.message)
+        note = {"metadata": {"annotations": {GATE: gate_note(result)}}}
+        return Patch(
+            "ReplicaSet",
+            gate.name,
+            gate.uid,
+            gate.resource_version,
+            note,
+            f"gate: {result.state}",
+        )
+
+    async def _write(self, performer: Performer, call: _Call) -> Manifest:
         await self._wait_for_slot()
-        if not self._may_write():
-            self._window.ended()
-            raise HourglassError(
-                Code.ABORTED, "this operator does not lead any more", reason="NOT_LEADER"
-            )
+        throttled: float | None = None
         try:
-            made = await send()
+            if not self._may_write():
+                raise HourglassError(
+                    Code.ABORTED, "this operator does not lead any more", reason="NOT_LEADER"
+                )
+            self._audit(performer, call)
+            return await call.send()
         except KubeError as error:
             if error.http_status == 429:
-                self._window.throttled(self._clock.monotonic(), error.retry_after or 1.0)
-            else:
-                self._window.ended()
-            raise
-        except BaseException:
-            self._window.ended()
+                throttled = error.retry_after or 1.0
             raise
         finally:
+            if throttled is not None:
+                self._window.throttled(self._clock.monotonic(), throttled)
+            else:
+                self._window.ended()
             self._freed.set()
             self._freed = asyncio.Event()
-        self._window.ended()
-        return made
 
     async def _wait_for_slot(self) -> None:
         while not self._window.may_start(self._clock.monotonic()):
             freed = self._freed
-            pause = self._window.paused_until - self._clock.monotonic()
+            pause = self._window.opens_at - self._clock.monotonic()
             try:
                 async with asyncio.timeout(pause if pause > 0 else None):
                     await freed.wait()
             except TimeoutError:
                 continue
-        self._window.started()
+        self._window.started(self._clock.monotonic())
 
-    def _audit(self, performer: Performer, verb: str, kind: str, name: str, **more: str) -> None:
-        metrics.WRITES.labels(verb, kind).inc()
+    def _audit(self, performer: Performer, call: _Call) -> None:
+        """Say what is about to be written: the line is out before the request is."""
+        metrics.WRITES.labels(call.verb, call.resource.kind).inc()
+        more = {"because": call.because} if call.because else {}
         log.info(
             "write",
-            verb=verb,
-            kind=kind,
-            name=name,
+            verb=call.verb,
+            kind=call.resource.kind,
+            name=call.name,
             namespace=performer.namespace,
             performer=performer.name,
             generation=performer.generation,

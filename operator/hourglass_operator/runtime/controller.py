@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -17,14 +17,15 @@ from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
 
-from hourglass_operator.planning.actions import WriteStatus
+from hourglass_operator.planning.actions import Action, Create, Report, WriteStatus
 from hourglass_operator.planning.observed import Observed
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.reasons import Reason
 from hourglass_operator.planning.trouble import Trouble
 
 from . import metrics
-from .apply import Writer
+from .apply import Write, Writer
+from .events import EventRecorder
 from .expectations import Expectations, Object
 from .gather import Caches
 from .workqueue import WorkQueue
@@ -66,6 +67,8 @@ class Controller:
         clock: Clock,
         rng: random.Random,
         identity: Identity,
+        *,
+        qps: float = 0.0,
     ) -> None:
         self._caches = caches
         self._clock = clock
@@ -73,18 +76,22 @@ class Controller:
         self._queue: WorkQueue[Key] = WorkQueue("performer", clock, rng)
         self._expectations = Expectations()
         self._refusals: dict[Key, Refusal] = {}
+        self._status_written: dict[Key, float] = {}
         self._by_plural: dict[str, Reflector] = {
             reflector.resource.plural: reflector for reflector in caches.all()
         }
         self._writer = Writer(
+            client, clock, may_write=identity.may_write, wrote=self._wrote, qps=qps
+        )
+        self._events = EventRecorder(
             client,
             clock,
-            may_write=identity.may_write,
-            wrote=self._wrote,
             identity=identity.name,
+            may_write=identity.may_write,
+            busy=self._queue.is_busy,
         )
         caches.performers.listen(self._on_performer)
-        for child in (caches.replica_sets, caches.pods, caches.services):
+        for child in caches.children():
             child.listen(partial(self._on_child, child.resource.plural))
 
     async def run(self, workers: int) -> None:
@@ -93,12 +100,15 @@ class Controller:
             for _ in range(workers):
                 group.create_task(self._work())
             group.create_task(self._resync())
+            group.create_task(self._events.run())
 
     def _on_performer(self, change: Change) -> None:
         if change.new is None:
             metrics.forget_performer(*change.key)
             self._expectations.forget(change.key)
             self._refusals.pop(change.key, None)
+            self._status_written.pop(change.key, None)
+            self._caches.forget(change.key)
         else:
             ready = condition(change.new, "Ready") or {}
             status = change.new.get("status") or {}
@@ -139,7 +149,9 @@ class Controller:
             metrics.RECONCILE_TOTAL.labels("performer", result).inc()
 
     def _retry(self, key: Key, error: Exception) -> None:
-        moved_on = isinstance(error, KubeError) and (error.is_conflict or error.is_not_found)
+        moved_on = isinstance(error, KubeError) and (
+            error.is_conflict or error.is_not_found or error.is_already_exists
+        )
         retry_after = error.retry_after if isinstance(error, HourglassError) else None
         delay = self._queue.failed(key, retry_after)
         level = log.debug if moved_on else log.warning
@@ -151,7 +163,8 @@ class Controller:
             self._queue.add_after(key, UNSEEN_RECHECK_SECONDS)
             return "requeue"
         try:
-            seen = self._caches.gather(key, self._clock.wall())
+            age = now - self._status_written.get(key, float("-inf"))
+            seen = self._caches.gather(key, self._clock.wall(), age)
         except ValueError as error:
             log.error("performer can not be read", key=key, error=str(error))
             return "terminal"
@@ -162,16 +175,39 @@ class Controller:
             self._refusals.pop(key)
             refused = None
         decided = plan(seen, refused.trouble if refused else None)
-        for action in decided.actions:
-            try:
-                await self._writer.perform(seen.performer, action)
-            except KubeError as error:
-                if isinstance(action, WriteStatus) or not _is_final(error):
-                    raise  # a refusal of the status itself can not be shown there: back off
-                return self._refused(key, seen, error)
+        try:
+            await self._perform(key, seen, decided.actions)
+        except _RefusedError as refusal:
+            return self._refused(key, seen, refusal.error)
         if decided.requeue_after is not None:
             self._queue.add_after(key, decided.requeue_after)
         return "success"
+
+    async def _perform(self, key: Key, seen: Observed, actions: Sequence[Action]) -> None:
+        """Perform a plan in its order; creations, which come first, all at once."""
+        creations = [action for action in actions if isinstance(action, Create)]
+        if len(creations) > 1:
+            ends = await asyncio.gather(
+                *(self._write(seen, creation) for creation in creations), return_exceptions=True
+            )
+            failures = [end for end in ends if isinstance(end, BaseException)]
+            if failures:
+                raise next((f for f in failures if isinstance(f, _RefusedError)), failures[0])
+        for action in actions:
+            if isinstance(action, Report):
+                self._events.record(seen.performer, action)
+            elif not isinstance(action, Create) or len(creations) == 1:
+                await self._write(seen, action)
+                if isinstance(action, WriteStatus):
+                    self._status_written[key] = self._clock.monotonic()
+
+    async def _write(self, seen: Observed, action: Write) -> None:
+        try:
+            await self._writer.perform(seen.performer, action)
+        except KubeError as error:
+            if isinstance(action, WriteStatus) or not _is_final(error):
+                raise  # a refusal of the status itself can not be shown there: back off
+            raise _RefusedError(error) from error
 
     def _refused(self, key: Key, seen: Observed, error: KubeError) -> Result:
         """Remember what the API will not take, show it in the status, and try again slowly."""
@@ -204,6 +240,14 @@ class Controller:
         plural, namespace, name = what
         found = self._by_plural[plural].objects.get((namespace, name))
         return int(found["metadata"]["resourceVersion"]) if found is not None else None
+
+
+class _RefusedError(Exception):
+    """The API will not take one of the objects, however often it is asked."""
+
+    def __init__(self, error: KubeError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _is_final(error: KubeError) -> bool:

@@ -1,10 +1,11 @@
 """Read what a plan looks at from the caches."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hourglass_common.domain.performer import Performer, parse_performer
+from hourglass_common.domain.drain_report import DrainReport, reports_of
+from hourglass_common.domain.performer import PerformerSpec, parse_performer
 from hourglass_common.kube.objects import controller_of
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import Manifest
@@ -16,79 +17,155 @@ from hourglass_operator.planning.naming import (
     replica_set_name,
     revision_of,
     service_name,
+    staged_service_name,
 )
-from hourglass_operator.planning.observed import Observed
+from hourglass_operator.planning.observed import Defaults, Observed
 
 
 @dataclass(slots=True)
-class OwnerIndex:
-    """The objects of one kind by the uid of their controller."""
+class Index:
+    """The objects of one kind by the uid of their controller, or by another mark of them."""
 
-    by_owner: dict[str, dict[Key, Manifest]] = field(default_factory=dict)
+    by_mark: dict[str, dict[Key, Manifest]] = field(default_factory=dict)
+
+    def put(self, mark: str, key: Key, manifest: Manifest) -> None:
+        self.by_mark.setdefault(mark, {})[key] = manifest
+
+    def drop(self, mark: str, key: Key) -> None:
+        known = self.by_mark.get(mark, {})
+        known.pop(key, None)
+        if not known:
+            self.by_mark.pop(mark, None)
+
+    def of(self, mark: str) -> Iterable[Manifest]:
+        return self.by_mark.get(mark, {}).values()
 
     def on_change(self, change: Change) -> None:
+        """Follow a kind by controller."""
         if change.old is not None:
-            owner = controller_of(change.old)
-            known = self.by_owner.get(owner, {})
-            known.pop(change.key, None)
-            if not known:
-                self.by_owner.pop(owner, None)
+            self.drop(controller_of(change.old), change.key)
         if change.new is not None:
-            self.by_owner.setdefault(controller_of(change.new), {})[change.key] = change.new
+            self.put(controller_of(change.new), change.key, change.new)
 
-    def of(self, uid: str) -> Iterable[Manifest]:
-        return self.by_owner.get(uid, {}).values()
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A spec that was read once: what it says, and the revision that it hashes to."""
+
+    uid: str
+    generation: int
+    spec: PerformerSpec
+    revision: str
 
 
 class Caches:
     """The reflectors of the operator, indexed for gathering."""
 
     def __init__(
-        self, performers: Reflector, replica_sets: Reflector, pods: Reflector, services: Reflector
+        self,
+        *,
+        performers: Reflector,
+        replica_sets: Reflector,
+        pods: Reflector,
+        services: Reflector,
+        network_policies: Reflector,
+        disruption_budgets: Reflector,
+        drain_leases: Reflector,
+        defaults: Defaults | None = None,
     ) -> None:
         self.performers = performers
         self.replica_sets = replica_sets
         self.pods = pods
         self.services = services
-        self._sets = OwnerIndex()
-        self._pods = OwnerIndex()
+        self.network_policies = network_policies
+        self.disruption_budgets = disruption_budgets
+        self.drain_leases = drain_leases
+        self._defaults = defaults or Defaults()
+        self._sets, self._pods = Index(), Index()
+        self._leases: dict[Key, dict[Key, tuple[DrainReport, ...]]] = {}
+        self._specs: dict[Key, Spec] = {}
         replica_sets.listen(self._sets.on_change)
         pods.listen(self._pods.on_change)
+        drain_leases.listen(self._on_lease)
+
+    def children(self) -> tuple[Reflector, ...]:
+        return (
+            self.replica_sets,
+            self.pods,
+            self.services,
+            self.network_policies,
+            self.disruption_budgets,
+            self.drain_leases,
+        )
 
     def all(self) -> tuple[Reflector, ...]:
-        return (self.performers, self.replica_sets, self.pods, self.services)
+        return (self.performers, *self.children())
 
-    def gather(self, key: Key, now: datetime) -> Observed | None:
+    def forget(self, key: Key) -> None:
+        """Drop what was kept of a performer that is gone."""
+        self._specs.pop(key, None)
+
+    def gather(self, key: Key, now: datetime, status_age: float = float("inf")) -> Observed | None:
         """Return what is known of a performer, None if it is gone.
 
-        ValueError if its spec can not be read.
+        ``status_age`` is passed on. ValueError if its spec can not be read.
         """
         manifest = self.performers.objects.get(key)
         if manifest is None:
             return None
-        performer = parse_performer(manifest)
+        read = self._spec(key, manifest)
+        performer = parse_performer(manifest, read.spec)
+        namespace, name = key
+        owned = _Owned(performer.uid)
+        service = self.services.objects.get((namespace, service_name(name)))
+        staged = self.services.objects.get((namespace, staged_service_name(name)))
+        policy = self.network_policies.objects.get((namespace, service_name(name)))
+        budget = self.disruption_budgets.objects.get((namespace, service_name(name)))
+        replica_set = self.replica_sets.objects.get(
+            (namespace, replica_set_name(name, read.revision))
+        )
         sets = tuple(self._sets.of(performer.uid))
-        pods = tuple(pod for found in sets for pod in self._pods.of(str(found["metadata"]["uid"])))
-        service = self.services.objects.get((performer.namespace, service_name(performer.name)))
         return Observed(
             performer=performer,
+            revision=read.revision,
             replica_sets=sets,
-            pods=pods,
-            service=service if service and controller_of(service) == performer.uid else None,
-            foreign=tuple(self._foreign(performer, service)),
+            pods=tuple(pod for s in sets for pod in self._pods.of(str(s["metadata"]["uid"]))),
+            service=owned.mine(service, "Service"),
+            staged_service=owned.mine(
+                staged, "Service", needed=read.spec.strategy.type == "BlueGreen"
+            ),
+            network_policy=owned.mine(policy, "NetworkPolicy"),
+            disruption_budget=owned.mine(budget, "PodDisruptionBudget"),
+            foreign=tuple(owned.foreign(replica_set)),
+            reports=tuple(r for found in self._leases.get(key, {}).values() for r in found),
+            defaults=self._defaults,
             now=now,
+            status_age=status_age,
         )
 
-    def _foreign(self, performer: Performer, service: Manifest | None) -> Iterable[Manifest]:
-        if service is not None and controller_of(service) != performer.uid:
-            yield _with_kind(service, "Service")
-        name = replica_set_name(performer.name, revision_of(performer.spec))
-        found = self.replica_sets.objects.get((performer.namespace, name))
-        if found is not None and controller_of(found) != performer.uid:
-            yield _with_kind(found, "ReplicaSet")
+    def _spec(self, key: Key, manifest: Manifest) -> Spec:
+        meta = manifest["metadata"]
+        uid, generation = str(meta.get("uid", "")), int(meta.get("generation", 0))
+        known = self._specs.get(key)
+        if known is None or (known.uid, known.generation) != (uid, generation):
+            spec = parse_performer(manifest).spec
+            known = self._specs[key] = Spec(uid, generation, spec, revision_of(spec))
+        return known
+
+    def _on_lease(self, change: Change) -> None:
+        for side in (change.old, change.new):
+            key = self.performer_of(side) if side is not None else None
+            if key is None:
+                continue
+            known = self._leases.setdefault(key, {})
+            known.pop(change.key, None)
+            if side is change.new and side is not None:
+                known[change.key] = reports_of(side)
+            if not known:
+                self._leases.pop(key)
 
     def performer_of(self, child: Manifest) -> Key | None:
-        """Return the key of the performer that a ReplicaSet, pod or Service belongs to."""
+        """Return the key of the performer that a child belongs to."""
         meta = child["metadata"]
         for reference in meta.get("ownerReferences") or ():
             if reference.get("kind") == "Performer" and reference.get("controller"):
@@ -99,5 +176,20 @@ class Caches:
         return (meta.get("namespace", ""), name) if name else None
 
 
-def _with_kind(manifest: Manifest, kind: str) -> Manifest:
-    return {**manifest, "kind": kind}  # items of a list come without their kind
+class _Owned:
+    """Tells the performer's own objects from those of somebody else under the same names."""
+
+    def __init__(self, uid: str) -> None:
+        self._uid = uid
+        self._foreign: list[Manifest] = []
+
+    def mine(self, found: Manifest | None, kind: str, *, needed: bool = True) -> Manifest | None:
+        if found is None or controller_of(found) == self._uid:
+            return found
+        if needed:
+            self._foreign.append({**found, "kind": kind})  # items of a list come without it
+        return None
+
+    def foreign(self, replica_set: Manifest | None) -> Iterator[Manifest]:
+        self.mine(replica_set, "ReplicaSet")
+        yield from self._foreign

@@ -23,6 +23,7 @@ QUEUE_SECONDS = Histogram(
 QUEUE_RETRIES = Counter("workqueue_retries", "Keys added again after a failure.", ["name"])
 LEADER = Gauge("leader_election_master_status", "1 while this process leads.", ["name"])
 WRITES = Counter("hourglass_operator_api_writes", "Writes to the API.", ["action", "kind"])
+EVENTS_DROPPED = Counter("hourglass_operator_events_dropped", "Events that were not written.")
 WATCH_AGE = Gauge("hourglass_operator_watch_age_seconds", "Age of a cache's news.", ["resource"])
 PERFORMER_READY = Gauge(
     "hourglass_performer_ready",

@@ -25,6 +25,10 @@ class QueueState(Generic[K]):
     again: set[K] = field(default_factory=set)
     failures: dict[K, int] = field(default_factory=dict)
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.due or self.working)
+
     def add(self, key: K, now: float) -> None:
         """Ask for work on ``key`` now; what was asked for later stays asked for."""
         if key in self.working:

@@ -23,6 +23,10 @@ class WorkQueue(Generic[K]):
         self._state: QueueState[K] = QueueState()
         self._changed = asyncio.Event()
 
+    def is_busy(self) -> bool:
+        """Return whether keys wait or are being worked on."""
+        return self._state.is_busy
+
     def add(self, key: K) -> None:
         self._state.add(key, self._clock.monotonic())
         metrics.QUEUE_ADDS.labels(self._name).inc()

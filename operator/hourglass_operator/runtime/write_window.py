@@ -1,22 +1,37 @@
-"""How many writes may be in flight: halved when the server says slow down, grown back. Pure."""
+"""How many writes may be in flight: halved when the server says slow down, grown back. Pure.
+
+A fixed rate can be set beside it; by default there is none.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class WriteWindow:
-    """``allowed`` starts at ``maximum``; a quarter of a slot comes back with each good write."""
+    """``allowed`` starts at ``maximum``; a quarter of a slot comes back with each good write.
+
+    ``qps`` writes per second at most, 0 for no such limit; times are monotonic seconds.
+    """
 
     maximum: int = 32
     allowed: float = 32.0
     in_flight: int = 0
+    qps: float = 0.0
     paused_until: float = 0.0
+    next_at: float = 0.0
+
+    @property
+    def opens_at(self) -> float:
+        """The time before which nothing may start, whatever is in flight."""
+        return max(self.paused_until, self.next_at)
 
     def may_start(self, now: float) -> bool:
-        return now >= self.paused_until and self.in_flight < max(1, int(self.allowed))
+        return now >= self.opens_at and self.in_flight < max(1, int(self.allowed))
 
-    def started(self) -> None:
+    def started(self, now: float) -> None:
         self.in_flight += 1
+        if self.qps > 0:
+            self.next_at = max(now, self.next_at) + 1.0 / self.qps
 
     def ended(self) -> None:
         """A write was answered, well or badly, but not with 429."""

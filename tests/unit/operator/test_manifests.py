@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from hourglass_common.domain.performer import parse_performer
 from hourglass_operator.planning import manifests
+from hourglass_operator.planning.observed import Defaults
 
 from tests.support.simulated_cluster import PERFORMER_UID, performer_manifest
 
 
 def pod_of(**spec: Any) -> dict[str, Any]:
     performer = parse_performer(performer_manifest(**spec))
-    return manifests.pod_spec(performer.spec)
+    return manifests.pod_spec(performer.spec, Defaults())
 
 
 def container_of(**spec: Any) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def test_probes_ask_the_grpc_port_each_second_until_ready() -> None:
         assert container[probe]["grpc"] == {"port": 8080}
     assert container["startupProbe"]["periodSeconds"] == 1
     assert container["startupProbe"]["failureThreshold"] >= 60
-    assert container["readinessProbe"]["periodSeconds"] == 1
+    assert container["readinessProbe"]["periodSeconds"] == 5
     assert container["ports"] == [{"name": "grpc", "containerPort": 8080, "protocol": "TCP"}]
 
 

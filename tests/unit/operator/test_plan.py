@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hourglass_common.kube.objects import condition
-from hourglass_operator.planning.actions import Apply, Delete, Patch
+from hourglass_operator.planning.actions import Create, Delete, Patch
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.reasons import Reason
 from hourglass_operator.planning.trouble import Trouble
@@ -39,10 +39,10 @@ def fail_the_pods(cluster: SimulatedCluster, waiting: dict[str, str]) -> None:
     cluster.reconcile()
 
 
-def test_a_new_performer_gets_a_service_and_a_replica_set() -> None:
+def test_a_new_performer_gets_a_replica_set_a_service_and_a_network_policy() -> None:
     cluster = SimulatedCluster()
-    applied = [a.manifest["kind"] for a in cluster.reconcile().actions if isinstance(a, Apply)]
-    assert sorted(applied) == ["ReplicaSet", "Service"]
+    applied = [a.manifest["kind"] for a in cluster.reconcile().actions if isinstance(a, Create)]
+    assert sorted(applied) == ["NetworkPolicy", "ReplicaSet", "Service"]
 
 
 def test_the_first_status_says_that_it_is_not_ready_yet() -> None:
@@ -184,7 +184,7 @@ def test_an_object_of_somebody_else_is_never_touched() -> None:
         foreign=({"kind": "Service", "metadata": {"name": "performer-demo"}},)
     )
     found = cluster.reconcile()
-    assert not any(isinstance(a, Apply | Patch | Delete) for a in found.actions)
+    assert not any(isinstance(a, Create | Patch | Delete) for a in found.actions)
     assert condition_of(cluster, "Stalled") == ("True", "NameTaken")
     ready = condition(cluster.performer, "Ready")
     assert ready is not None
@@ -214,7 +214,7 @@ def test_an_object_that_is_about_to_go_is_waited_for(meta: dict[str, Any]) -> No
     leaving = {"kind": "Service", "metadata": {"name": "performer-demo", **meta}}
     cluster = SimulatedCluster(foreign=(leaving,))
     found = cluster.reconcile()
-    assert not any(isinstance(a, Apply | Patch | Delete) for a in found.actions)
+    assert not any(isinstance(a, Create | Patch | Delete) for a in found.actions)
     assert found.requeue_after is not None
     assert condition_of(cluster, "Ready") == ("False", "NameLeaving")
     assert condition_of(cluster, "Stalled")[0] == "absent"
@@ -236,7 +236,7 @@ def test_pods_that_the_api_refuses_stall_the_performer() -> None:
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
     found["status"] = {"replicas": 0, "conditions": [failure]}
     cluster.reconcile()
-    assert condition_of(cluster, "Stalled") == ("True", "PodsRefused")
+    assert condition_of(cluster, "Stalled") == ("True", "QuotaExceeded")
     ready = condition(cluster.performer, "Ready")
     assert ready is not None
     assert "exceeded quota: q" in ready["message"]

@@ -45,9 +45,9 @@ def test_a_leader_stops_before_another_may_start() -> None:
 
 def test_no_more_writes_are_in_flight_than_allowed() -> None:
     window = WriteWindow(maximum=2, allowed=2.0)
-    window.started()
+    window.started(0.0)
     assert window.may_start(0.0)
-    window.started()
+    window.started(0.0)
     assert not window.may_start(0.0)
     window.ended()
     assert window.may_start(0.0)
@@ -55,7 +55,7 @@ def test_no_more_writes_are_in_flight_than_allowed() -> None:
 
 def test_a_throttled_write_halves_the_window_and_pauses_it() -> None:
     window = WriteWindow()
-    window.started()
+    window.started(0.0)
     window.throttled(now=10.0, retry_after=3.0)
     assert window.allowed == 16
     assert not window.may_start(12.9)
@@ -65,11 +65,11 @@ def test_a_throttled_write_halves_the_window_and_pauses_it() -> None:
 def test_the_window_never_closes_and_grows_back() -> None:
     window = WriteWindow()
     for _ in range(20):
-        window.started()
+        window.started(0.0)
         window.throttled(now=0.0, retry_after=0.0)
     assert window.allowed == 1
     for _ in range(200):
-        window.started()
+        window.started(0.0)
         window.ended()
     assert window.allowed == window.maximum
 

@@ -14,7 +14,7 @@ from hourglass_common.kube.connection import Connection
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_operator.planning.actions import Apply, Patch, Report
+from hourglass_operator.planning.actions import Create, Patch
 from hourglass_operator.planning.manifests import service
 from hourglass_operator.runtime.apply import Writer
 
@@ -23,7 +23,7 @@ from tests.support.simulated_cluster import performer_manifest
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PERFORMER = parse_performer(performer_manifest())
-APPLY = Apply(service(PERFORMER))
+CREATE = Create(service(PERFORMER))
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def writing(
     try:
         async with KubeClient(connection) as client:
             clock = SystemClock()
-            yield Writer(client, clock, may_write=may_write, wrote=note, identity="test"), wrote
+            yield Writer(client, clock, may_write=may_write, wrote=note), wrote
     finally:
         await runner.cleanup()
 
@@ -73,7 +73,7 @@ async def test_no_more_than_32_writes_are_in_flight() -> None:
         return web.json_response(await request.json())
 
     async with writing(answer) as (writer, wrote):
-        await asyncio.gather(*(writer.perform(PERFORMER, APPLY) for _ in range(80)))
+        await asyncio.gather(*(writer.perform(PERFORMER, CREATE) for _ in range(80)))
     assert most == 32
     assert len(wrote) == 80
 
@@ -90,9 +90,9 @@ async def test_a_server_that_is_busy_is_left_alone_for_the_time_it_asks_for() ->
 
     async with writing(answer) as (writer, wrote):
         with pytest.raises(KubeError) as caught:
-            await writer.perform(PERFORMER, APPLY)
+            await writer.perform(PERFORMER, CREATE)
         assert caught.value.retry_after == 1
-        await writer.perform(PERFORMER, APPLY)
+        await writer.perform(PERFORMER, CREATE)
     assert wrote == ["performer-demo"]
     assert asked[1] - asked[0] >= 0.95
 
@@ -103,7 +103,7 @@ async def test_who_does_not_lead_sends_nothing() -> None:
 
     async with writing(answer, may_write=lambda: False) as (writer, wrote):
         with pytest.raises(HourglassError) as caught:
-            await writer.perform(PERFORMER, APPLY)
+            await writer.perform(PERFORMER, CREATE)
     assert caught.value.code is Code.ABORTED
     assert caught.value.reason == "NOT_LEADER"
     assert wrote == []
@@ -123,17 +123,3 @@ async def test_a_patch_names_the_object_and_the_version_that_was_planned_from() 
     (body,) = bodies
     assert body["metadata"] == {"labels": {"a": "b"}, "uid": "the-uid", "resourceVersion": "7"}
     assert body["spec"] == {"replicas": 2}
-
-
-async def test_the_same_event_has_the_same_name_and_its_refusal_stops_nothing() -> None:
-    names: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        names.append((await request.json())["metadata"]["name"])
-        return status(403, "Forbidden") if len(names) == 1 else status(409, "AlreadyExists")
-
-    async with writing(answer) as (writer, _):
-        await writer.perform(PERFORMER, Report("Normal", "Starting", "0 of 1"))
-        await writer.perform(PERFORMER, Report("Normal", "Starting", "0 of 1"))
-        await writer.perform(PERFORMER, Report("Normal", "InstancesReady", "1 of 1"))
-    assert names[0] == names[1] != names[2]
