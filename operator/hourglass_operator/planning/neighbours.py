@@ -104,7 +104,7 @@ def _spec_change(found: Manifest, wanted: Manifest) -> dict[str, Any]:
     spec: dict[str, Any] = {
         key: _over(have.get(key), value)
         for key, value in wanted["spec"].items()
-        if not covers(have.get(key), value)
+        if not covers(have, {key: value})
     }
     spec |= {
         key: None for key in ("egress", "minAvailable") if key in have and key not in wanted["spec"]

@@ -17,7 +17,7 @@ from .naming import (
     staged_service_name,
 )
 from .observed import Observed
-from .reasons import BLOCKED, Reason
+from .reasons import BLOCKED, STALLED, Reason
 from .revision import PROMOTED_AT, Revision, in_service
 from .step import Step, Turn
 from .target import find
@@ -116,30 +116,41 @@ def verdict_of(situation: Situation) -> Verdict:
 
 
 def _reason(situation: Situation) -> tuple[Reason, str]:
-    turn, step, trouble = situation.turn, situation.step, situation.trouble
-    if trouble is not None and not situation.achieved:
-        return trouble.reason, trouble.message
-    if turn.target.instead is not None:
-        return turn.target.instead, _instead(situation, turn.target.instead)
-    aim = turn.aim
-    ready = aim.available if aim else 0
-    have = f"{ready} of {turn.wanted} instances of revision {turn.current} are ready"
+    turn, trouble, instead = situation.turn, situation.trouble, situation.turn.target.instead
     if situation.achieved:
-        return _achieved(situation, have)
+        return _achieved(situation)
+    if trouble is not None and (trouble.reason in STALLED or not situation.stuck):
+        return trouble.reason, trouble.message
+    if instead is not None:
+        return instead, _instead(situation, instead)
     if situation.stuck:
         limit = turn.spec.rollout.progress_deadline_seconds
-        return Reason.PROGRESS_DEADLINE_EXCEEDED, f"{have}, and no progress for {limit} s"
+        text = f"{_have(turn)}, and no progress for {limit} s"
+        return Reason.PROGRESS_DEADLINE_EXCEEDED, (
+            f"{text}: {trouble.message}" if trouble is not None else text
+        )
+    return _under_way(situation)
+
+
+def _under_way(situation: Situation) -> tuple[Reason, str]:
+    turn, step, have = situation.turn, situation.step, _have(situation.turn)
+    aim = turn.aim
+    if step.waits is Reason.ROLLING_OUT:
+        return step.waits, f"{have}; {step.message}" if step.message else have
     if step.waits is not None:
-        text = step.message
-        if step.waits is Reason.ROLLING_OUT:
-            text = f"{have}; {text}" if text else have
-        return step.waits, text
+        return step.waits, step.message or have
     if aim is not None and aim.existing > turn.wanted:
         return Reason.DRAINING, f"{have}; others finish their tasks"
     return (Reason.SCALING if situation.available else Reason.STARTING), have
 
 
-def _achieved(situation: Situation, have: str) -> tuple[Reason, str]:
+def _have(turn: Turn) -> str:
+    ready = turn.aim.available if turn.aim else 0
+    return f"{ready} of {turn.wanted} instances of revision {turn.current} are ready"
+
+
+def _achieved(situation: Situation) -> tuple[Reason, str]:
+    have = _have(situation.turn)
     if situation.wish.suspend:
         return Reason.SUSPENDED, "nothing runs until spec.suspend is set to false"
     if situation.turn.wanted == 0:
