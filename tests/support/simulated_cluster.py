@@ -176,12 +176,12 @@ class SimulatedCluster:
     def settle(self, rounds: int = 200) -> None:
         """Let everything happen, each step in turn, and time pass, until nothing is to come."""
         for _ in range(rounds):
-            before = self.writes, sorted(self.ready_pods())
+            before = self.writes, sorted(self.ready_pods()), sorted(self.pods)
             found = self.reconcile()
             self.sync_replica_sets()
             for pod in self.waiting_pods():
                 self.set_ready(pod)
-            if (self.writes, sorted(self.ready_pods())) != before:
+            if (self.writes, sorted(self.ready_pods()), sorted(self.pods)) != before:
                 self.seconds += 1
             elif found.requeue_after is not None:
                 self.seconds += max(1, math.ceil(found.requeue_after))
