@@ -29,7 +29,7 @@ _PREFIX = "#/components/schemas/"
 async def schemas_of(kubeconfig: str) -> dict[str, Any]:
     published: dict[str, Any] = {}
     async with KubeClient(await connect(kubeconfig)) as client:
-        for version in {kind.api_version for kind in BUILT_IN}:
+        for version in sorted({kind.api_version for kind in BUILT_IN}):
             path = f"/openapi/v3/{'apis' if '/' in version else 'api'}/{version}"
             published |= orjson.loads(await client.raw(path))["components"]["schemas"]
     wanted = [kind.schema for kind in BUILT_IN] + list(ALSO)

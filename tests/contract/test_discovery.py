@@ -16,6 +16,8 @@ GROUPS = {
     "coordination.k8s.io/v1": "coordination.v1.Lease",
     "discovery.k8s.io/v1": "discovery.v1.EndpointSlice",
     "events.k8s.io/v1": "events.v1.Event",
+    "networking.k8s.io/v1": "networking.v1.NetworkPolicy",
+    "policy/v1": "policy.v1.PodDisruptionBudget",
 }
 CRUD = {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

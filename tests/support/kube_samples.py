@@ -9,7 +9,9 @@ from hourglass_common.kube.resources import (
     ENDPOINT_SLICES,
     EVENTS,
     LEASES,
+    NETWORK_POLICIES,
     PERFORMERS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     REPLICA_SETS,
     SECRETS,
@@ -106,6 +108,17 @@ def lease(name: str = "lease") -> dict[str, Any]:
     }
 
 
+def network_policy(name: str = "policy", app: str = "x", **spec: Any) -> dict[str, Any]:
+    ingress = [{"from": [{"podSelector": {}}], "ports": [{"port": 9090}]}]
+    selector = {"matchLabels": {"app": app}}
+    return {"metadata": meta(name), "spec": {"podSelector": selector, "ingress": ingress, **spec}}
+
+
+def pod_disruption_budget(name: str = "budget", app: str = "x", **spec: Any) -> dict[str, Any]:
+    how = spec or {"maxUnavailable": 1}
+    return {"metadata": meta(name), "spec": {"selector": {"matchLabels": {"app": app}}, **how}}
+
+
 def sample(what: Resource, space: str, name: str) -> dict[str, Any]:
     """Return a valid object of a namespaced kind."""
     if what is CONFIG_MAPS:
@@ -125,6 +138,8 @@ def sample(what: Resource, space: str, name: str) -> dict[str, Any]:
         SERVICES: service,
         ENDPOINT_SLICES: endpoint_slice,
         LEASES: lease,
+        NETWORK_POLICIES: network_policy,
+        POD_DISRUPTION_BUDGETS: pod_disruption_budget,
     }
     return makers[what](name)
 
@@ -141,4 +156,6 @@ NAMESPACED = (
     SECRETS,
     SERVICE_ACCOUNTS,
     LEASES,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
 )

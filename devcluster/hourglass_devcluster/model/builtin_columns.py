@@ -75,6 +75,18 @@ COLUMNS: Mapping[str, _Columns] = {
         ("Age", "string", 0),
     ),
     "namespaces": (("Name", "string", 0), ("Status", "string", 0), ("Age", "string", 0)),
+    "networkpolicies.networking.k8s.io": (
+        ("Name", "string", 0),
+        ("Pod-Selector", "string", 0),
+        ("Age", "string", 0),
+    ),
+    "poddisruptionbudgets.policy": (
+        ("Name", "string", 0),
+        ("Min Available", "string", 0),
+        ("Max Unavailable", "string", 0),
+        ("Allowed Disruptions", "integer", 0),
+        ("Age", "string", 0),
+    ),
 }
 
 
@@ -231,6 +243,22 @@ def _namespace(item: Manifest, age: str, now: datetime) -> list[Any]:
     return [item["metadata"]["name"], (item.get("status") or {}).get("phase", ""), age]
 
 
+def _network_policy(item: Manifest, age: str, now: datetime) -> list[Any]:
+    selector = (item.get("spec") or {}).get("podSelector")
+    return [item["metadata"]["name"], selector_text(selector) or "<none>", age]
+
+
+def _pod_disruption_budget(item: Manifest, age: str, now: datetime) -> list[Any]:
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    return [
+        item["metadata"]["name"],
+        str(spec.get("minAvailable", "N/A")),
+        str(spec.get("maxUnavailable", "N/A")),
+        status.get("disruptionsAllowed", 0),
+        age,
+    ]
+
+
 def _pairs(labels: Manifest | None) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
 
@@ -245,4 +273,6 @@ _ROWS: Mapping[str, Callable[[Manifest, str, datetime], list[Any]]] = {
     "secrets": _secret,
     "leases.coordination.k8s.io": _lease,
     "namespaces": _namespace,
+    "networkpolicies.networking.k8s.io": _network_policy,
+    "poddisruptionbudgets.policy": _pod_disruption_budget,
 }

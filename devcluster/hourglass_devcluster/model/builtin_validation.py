@@ -1,15 +1,16 @@
 """The checks of the built-in kinds that our programs and people run into."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from .kinds import Kind
 from .meta import LABEL, LABEL_TEXT
+from .policy_validation import network_policy_causes, pod_disruption_budget_causes
 from .selectors import selector_predicate, selector_text
-from .status import Cause, forbidden_field, required, wrong
+from .status import Cause, forbidden_field, required, unsupported, wrong
 
 Manifest = Mapping[str, Any]
 _Check = Callable[[Manifest, Manifest | None], Iterator[Cause]]
@@ -56,7 +57,7 @@ def _pod_spec(spec: Manifest, path: str) -> Iterator[Cause]:
             yield from _container(container, f"{path}.{field}[{index}]", seen)
     policy = spec.get("restartPolicy")
     if policy is not None and policy not in ("Always", "OnFailure", "Never"):
-        yield _unsupported(f"{path}.restartPolicy", policy, ("Always", "OnFailure", "Never"))
+        yield unsupported(f"{path}.restartPolicy", policy, ("Always", "OnFailure", "Never"))
     grace = spec.get("terminationGracePeriodSeconds", 0)
     if grace < 0:
         yield wrong(
@@ -119,7 +120,7 @@ def _replica_set(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     yield from _pod_spec(template.get("spec") or {}, "spec.template.spec")
     policy = (template.get("spec") or {}).get("restartPolicy")
     if policy in ("OnFailure", "Never"):
-        yield _unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+        yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
     if old is not None and old["spec"].get("selector") != selector:
         yield wrong("spec.selector", orjson.dumps(selector).decode(), "field is immutable")
 
@@ -128,7 +129,7 @@ def _service(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     spec = new["spec"]
     kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
     if spec["type"] not in kinds:
-        yield _unsupported("spec.type", spec["type"], kinds)
+        yield unsupported("spec.type", spec["type"], kinds)
     ports = spec.get("ports") or ()
     if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
         yield required("spec.ports")
@@ -154,7 +155,7 @@ def _endpoint_slice(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     if not new.get("addressType"):
         yield required("addressType")
     elif new["addressType"] not in kinds:
-        yield _unsupported("addressType", new["addressType"], kinds)
+        yield unsupported("addressType", new["addressType"], kinds)
     if old is not None and old.get("addressType") != new.get("addressType"):
         yield wrong("addressType", f'"{new.get("addressType")}"', "field is immutable")
     for index, endpoint in enumerate(new.get("endpoints") or ()):
@@ -188,12 +189,6 @@ def _event(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
         )
 
 
-def _unsupported(path: str, value: Any, known: Sequence[str]) -> Cause:
-    said = ", ".join(f'"{each}"' for each in known)
-    text = f"Unsupported value: {orjson.dumps(value).decode()}: supported values: {said}"
-    return Cause("FieldValueNotSupported", text, path)
-
-
 def _duplicate(path: str, value: str) -> Cause:
     return Cause("FieldValueDuplicate", f'Duplicate value: "{value}"', path)
 
@@ -206,4 +201,6 @@ _CHECKS: Mapping[str, _Check] = {
     "configmaps": _config_map,
     "secrets": _secret,
     "events": _event,
+    "networkpolicies.networking.k8s.io": network_policy_causes,
+    "poddisruptionbudgets.policy": pod_disruption_budget_causes,
 }

@@ -173,6 +173,26 @@ def _endpoint_slice(manifest: dict[str, Any]) -> None:
         port.setdefault("protocol", "TCP")
 
 
+def _network_policy(manifest: dict[str, Any]) -> None:
+    spec = _section(manifest, "spec")
+    spec.setdefault("podSelector", {})
+    for field in ("ingress", "egress"):
+        if not spec.get(field):
+            spec.pop(field, None)
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
+    for rule in (*spec.get("ingress", ()), *spec.get("egress", ())):
+        for port in rule.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+
+
+def _pod_disruption_budget(manifest: dict[str, Any]) -> None:
+    _section(manifest, "spec")
+    status = _section(manifest, "status")
+    for count in ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"):
+        status.setdefault(count, 0)
+
+
 _FILLERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "pods": _pod,
     "replicasets.apps": _replica_set,
@@ -180,4 +200,6 @@ _FILLERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "namespaces": _namespace,
     "secrets": _secret,
     "endpointslices.discovery.k8s.io": _endpoint_slice,
+    "networkpolicies.networking.k8s.io": _network_policy,
+    "poddisruptionbudgets.policy": _pod_disruption_budget,
 }

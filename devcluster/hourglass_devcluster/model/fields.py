@@ -11,7 +11,14 @@ from .tree import copied
 Manifest = Mapping[str, Any]
 
 _JSON_NAMES = ((bool, "bool"), (str, "string"), (int, "number"), (float, "number"))
-_GO_TYPES = {"integer": "int32", "number": "float64", "boolean": "bool", "string": "string"}
+_EITHER = "int-or-string"
+_GO_TYPES = {
+    "integer": "int32",
+    "number": "float64",
+    "boolean": "bool",
+    "string": "string",
+    _EITHER: "int32",
+}
 
 
 def pruned(schemas: Schemas, kind: Kind, manifest: dict[str, Any]) -> list[str]:
@@ -114,7 +121,8 @@ def _wrong_field(
             yield from _wrong_types(schemas, name, value, path)
             return
         schema = target
-    wanted = schema.get("type")
+    is_either = schema.get("format") == _EITHER
+    wanted = _EITHER if is_either else schema.get("type")
     if not is_a(value, wanted):
         yield _mismatch(value, owner, path, str(wanted))
     elif wanted == "array":
@@ -135,6 +143,8 @@ def is_a(value: Any, wanted: str | None) -> bool:
             return isinstance(value, str) or value is None
         case "integer":
             return value is None or (isinstance(value, int) and not isinstance(value, bool))
+        case "int-or-string":
+            return is_a(value, "string") or is_a(value, "integer")
         case "number":
             return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
         case "boolean":

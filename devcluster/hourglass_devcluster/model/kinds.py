@@ -202,6 +202,28 @@ LEASES = Kind(
     create_on_update=True,
     schema="io.k8s.api.coordination.v1.Lease",
 )
+NETWORK_POLICIES = Kind(
+    group="networking.k8s.io",
+    version="v1",
+    plural="networkpolicies",
+    singular="networkpolicy",
+    kind="NetworkPolicy",
+    short_names=("netpol",),
+    counts_generation=True,
+    schema="io.k8s.api.networking.v1.NetworkPolicy",
+)
+POD_DISRUPTION_BUDGETS = Kind(
+    group="policy",
+    version="v1",
+    plural="poddisruptionbudgets",
+    singular="poddisruptionbudget",
+    kind="PodDisruptionBudget",
+    short_names=("pdb",),
+    has_status=True,
+    counts_generation=True,
+    unconditional_update=False,
+    schema="io.k8s.api.policy.v1.PodDisruptionBudget",
+)
 TOKEN_REVIEWS = Kind(
     group="authentication.k8s.io",
     version="v1",
@@ -237,6 +259,8 @@ BUILT_IN: tuple[Kind, ...] = (
     LEASES,
     ENDPOINT_SLICES,
     EVENTS,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
 )
 
 

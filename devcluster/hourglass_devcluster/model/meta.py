@@ -191,13 +191,13 @@ def _causes(kind: Kind, meta: Manifest) -> Iterator[Cause]:
         yield from _name_causes(kind, name)
     for field in ("labels", "annotations"):
         for key, value in (meta.get(field) or {}).items():
-            yield from _key_causes(f"metadata.{field}", key)
+            yield from label_key_causes(f"metadata.{field}", key)
             if not isinstance(value, str):
                 yield wrong(f"metadata.{field}", f"{value!r}", "must be a string")
             elif field == "labels":
                 yield from label_value_causes("metadata.labels", value)
     for finalizer in meta.get("finalizers") or ():
-        yield from _key_causes("metadata.finalizers", finalizer)
+        yield from label_key_causes("metadata.finalizers", finalizer)
 
 
 def _name_causes(kind: Kind, name: str) -> Iterator[Cause]:
@@ -212,7 +212,8 @@ def _name_causes(kind: Kind, name: str) -> Iterator[Cause]:
         yield wrong("metadata.name", f'"{name}"', text)
 
 
-def _key_causes(field: str, key: str) -> Iterator[Cause]:
+def label_key_causes(field: str, key: str) -> Iterator[Cause]:
+    """Yield what is wrong with ``key`` as the key of a label or an annotation."""
     prefix, slash, name = key.rpartition("/")
     if slash and not re.fullmatch(_SUBDOMAIN, prefix):
         yield wrong(field, f'"{key}"', f"prefix part {_SUBDOMAIN_TEXT}")

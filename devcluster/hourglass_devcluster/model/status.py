@@ -144,5 +144,11 @@ def wrong(field: str, value: str, why: str) -> Cause:
     return Cause("FieldValueInvalid", f"Invalid value: {value}: {why}", field)
 
 
+def unsupported(field: str, value: str, known: Sequence[str]) -> Cause:
+    said = ", ".join(f'"{each}"' for each in known)
+    text = f'Unsupported value: "{value}": supported values: {said}'
+    return Cause("FieldValueNotSupported", text, field)
+
+
 def forbidden_field(field: str, why: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
