@@ -57,6 +57,22 @@ async def test_a_field_that_the_next_apply_leaves_out_is_removed(
     assert after["data"] == {"a": "1", "c": "3"}
 
 
+async def test_labels_and_annotations_are_applied_one_by_one(api: KubeRequests, space: str) -> None:
+    def body(**labels: str) -> dict[str, Any]:
+        return {"metadata": {"name": "cm", "labels": labels, "annotations": {"note": "x"}}}
+
+    await api.apply(CONFIG_MAPS, space, body(a="1", b="2"), "one")
+    await api.patch("merge", CONFIG_MAPS, space, "cm", {"metadata": {"labels": {"c": "3"}}})
+    after = (await api.apply(CONFIG_MAPS, space, body(a="1"), "one")).ok()
+    assert after["metadata"]["labels"] == {"a": "1", "c": "3"}
+    refused = await api.apply(CONFIG_MAPS, space, body(c="4"), "two")
+    assert ".metadata.labels.c" in refused.refused(409, "Conflict").causes
+    bare = {"metadata": {"name": "cm"}}
+    left = (await api.apply(CONFIG_MAPS, space, bare, "one")).ok()
+    assert left["metadata"]["labels"] == {"c": "3"}
+    assert "annotations" not in left["metadata"]
+
+
 async def test_a_field_that_two_managers_own_stays_until_both_let_go(
     api: KubeRequests, space: str
 ) -> None:

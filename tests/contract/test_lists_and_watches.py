@@ -7,6 +7,7 @@ from hourglass_common.kube.resources import (
     CONFIG_MAPS,
     CORE_EVENTS,
     EVENTS,
+    LEASES,
     NAMESPACES,
     PERFORMERS,
     PODS,
@@ -15,7 +16,7 @@ from hourglass_common.kube.resources import (
 from tests.contract.conftest import DEV
 from tests.support.covers import covers
 from tests.support.kube_requests import KubeRequests
-from tests.support.kube_samples import core_event, event, performer, pod
+from tests.support.kube_samples import core_event, event, lease, performer, pod
 
 
 def names(body: dict[str, Any]) -> list[str]:
@@ -154,6 +155,36 @@ async def test_an_object_that_leaves_the_selector_is_deleted_for_the_watcher(
         back = {"metadata": {"labels": {"w": "in"}}}
         await api.patch("merge", CONFIG_MAPS, space, "one", back)
         assert (await stream.next())["type"] == "ADDED"
+
+
+@covers("list leases.coordination.k8s.io", "watch leases.coordination.k8s.io")
+async def test_leases_are_followed_by_label(api: KubeRequests, space: str) -> None:
+    def labelled(name: str, performer: str) -> dict[str, Any]:
+        body = lease(name)
+        body["metadata"]["labels"] = {"performer": performer, "drain": "yes"}
+        return body
+
+    selector = {"labelSelector": "performer=p,drain"}
+    await api.create(LEASES, space, labelled("one", "p"))
+    await api.create(LEASES, space, labelled("other", "q"))
+    listed = (await api.list(LEASES, space, **selector)).ok()
+    assert names(listed) == ["one"]
+    query = {"resourceVersion": listed["metadata"]["resourceVersion"], "timeoutSeconds": "10"}
+    async with api.watch(LEASES, space, **selector, **query) as stream:
+        await api.create(LEASES, space, labelled("third", "q"))
+        renewed = {"spec": {"renewTime": "2026-01-01T00:00:05.000000Z"}}
+        for name in ("other", "one"):
+            (await api.patch("merge", LEASES, space, name, renewed)).ok()
+        await api.create(LEASES, space, labelled("two", "p"))
+        await api.patch("merge", LEASES, space, "two", {"metadata": {"labels": {"drain": None}}})
+        await api.delete(LEASES, space, "one")
+        seen = [await stream.next() for _ in range(4)]
+    assert [(event["type"], event["object"]["metadata"]["name"]) for event in seen] == [
+        ("MODIFIED", "one"),
+        ("ADDED", "two"),
+        ("DELETED", "two"),
+        ("DELETED", "one"),
+    ]
 
 
 async def test_a_watch_without_a_version_starts_with_what_is_there(

@@ -131,7 +131,9 @@ def write(manager: str = "tester", **options: Any) -> Write:
 
 
 def widget(name: str = "w", **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"image": "img:1", **spec}}
+    spec = {"image": "img:1", **spec}
+    typed = {"apiVersion": WIDGETS.api_version, "kind": WIDGETS.kind}
+    return {**typed, "metadata": {"name": name}, "spec": spec}
 
 
 def pod(name: str = "p", **spec: Any) -> dict[str, Any]:

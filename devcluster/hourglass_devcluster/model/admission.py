@@ -42,6 +42,7 @@ class Admission:
     ) -> dict[str, Any]:
         """Return ``new`` (changed in place) as it is to be stored."""
         self._decode(kind, new, how, warnings)
+        meta.drop_empty(new["metadata"])
         defaults.fill(kind, new)
         schema = self.schemas.of(kind)
         if kind.custom is not None:

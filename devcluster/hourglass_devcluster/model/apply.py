@@ -50,13 +50,15 @@ def applied(
     another manager owns a field with another value, unless ``force`` takes it over.
     """
     schema = schemas.of(kind)
-    owners = owners_of(live)
+    owners = owners_of(live) or _before_first_apply(schemas, kind, live, subresource, now)
     wanted = _within(kind, fields_of(schemas, schema, config), subresource)
     us = (manager, "Apply", subresource)
     before = next((each.fields for each in owners if each.identity == us), frozenset())
     others = [each for each in owners if each.identity != us]
     merged: dict[str, Any] = _merged(schemas, schema, live, _only(kind, config, subresource))
-    others = _contested(schemas, schema, others, live, merged, wanted, force=force)
+    others, conflicts = _contested(schemas, schema, others, live, merged, wanted)
+    if conflicts and not force:
+        raise _conflict(conflicts, "autoscaling/v1" if subresource == "scale" else "")
     kept = {path for each in others for path in each.fields}
     removed: set[Path] = set()
     for path in sorted(before - wanted, key=len):  # an item before its fields
@@ -84,19 +86,23 @@ def noted(
     """Return ``new`` (changed in place) with it noted which fields ``manager`` wrote just now.
 
     For every write but an apply. ``new`` may bring managedFields of its own; an empty list of
-    them forgets all.
+    them forgets all. As in Kubernetes, what has no owner when it is changed gets none: an
+    object whose owners were forgotten, and replicas that are scaled.
     """
     schema = schemas.of(kind)
     brought = new["metadata"].pop("managedFields", None)
     known = _read_owners(brought) if brought is not None else owners_of(old or {})
-    there = fields_of(schemas, schema, new)
+    if old is not None and not _any_tracked(kind, known, subresource):
+        _write_owners(new, known)
+        return new
+    there = _within(kind, fields_of(schemas, schema, new), subresource)
     had = fields_of(schemas, schema, old) if old is not None else frozenset()
     changed = frozenset(
         path
         for path in there
         if old is None or path not in had or not same_at(schemas, schema, old, new, path)
     )
-    gone = had - there
+    gone = had - fields_of(schemas, schema, new)
     us = (manager, "Update", subresource)
     owners = []
     ours: Owner | None = None
@@ -172,6 +178,22 @@ def _write_owners(manifest: dict[str, Any], owners: Sequence[Owner]) -> None:
         meta["managedFields"] = entries
 
 
+def _any_tracked(kind: Kind, owners: Sequence[Owner], subresource: str) -> bool:
+    if subresource != "scale" or kind.scale is None:
+        return bool(owners)
+    replicas = tuple(f"f:{part}" for part in kind.scale.spec_replicas.split("."))
+    return any(replicas in each.fields for each in owners)
+
+
+def _before_first_apply(
+    schemas: Schemas, kind: Kind, live: Manifest, subresource: str, now: datetime
+) -> list[Owner]:
+    """Return the owner that Kubernetes gives all that is there when nobody is known to own it."""
+    there = _within(kind, fields_of(schemas, schemas.of(kind), live), subresource)
+    version = kind.api_version
+    return [Owner("before-first-apply", "Update", subresource, version, rfc3339(now), there)]
+
+
 def _contested(
     schemas: Schemas,
     schema: Schema,
@@ -179,10 +201,8 @@ def _contested(
     live: Manifest,
     merged: Manifest,
     wanted: FieldSet,
-    *,
-    force: bool,
-) -> list[Owner]:
-    """Return the other owners, without what ``force`` takes from them; 409 without force."""
+) -> tuple[list[Owner], list[tuple[Owner, Sequence[Path]]]]:
+    """Return the other owners, without what force takes from them, and who stands in the way."""
     differing = {path for path in wanted if not same_at(schemas, schema, live, merged, path)}
     taken = {each.identity: each.fields & differing for each in others}
     # Within a field that one side owns as a whole, the other owns nothing.
@@ -193,10 +213,11 @@ def _contested(
             if any(_is_within(path, mine) or _is_within(mine, path) for mine in differing)
             and not _is_container(schemas, schema, merged, path)
         }
-    conflicts = [(each, sorted(taken[each.identity])) for each in others if taken[each.identity]]
-    if conflicts and not force:
-        raise _conflict(conflicts)
-    return [replace(each, fields=each.fields - taken[each.identity]) for each in others]
+    conflicts: list[tuple[Owner, Sequence[Path]]] = [
+        (each, sorted(taken[each.identity])) for each in others if taken[each.identity]
+    ]
+    left = [replace(each, fields=each.fields - taken[each.identity]) for each in others]
+    return left, conflicts
 
 
 def _is_container(schemas: Schemas, schema: Schema, merged: Manifest, path: Path) -> bool:
@@ -207,7 +228,8 @@ def _is_container(schemas: Schemas, schema: Schema, merged: Manifest, path: Path
     return isinstance(found, Mapping | list) and bool(found)
 
 
-def _conflict(conflicts: Sequence[tuple[Owner, Sequence[Path]]]) -> ApiError:
+def _conflict(conflicts: Sequence[tuple[Owner, Sequence[Path]]], version: str) -> ApiError:
+    """Return 409; ``version`` stands for the owners' own, as a scale shows its owners."""
     count = sum(len(paths) for _, paths in conflicts)
     causes = []
     said = []
@@ -216,7 +238,7 @@ def _conflict(conflicts: Sequence[tuple[Owner, Sequence[Path]]]) -> ApiError:
         if owner.subresource:
             named += f' with subresource "{owner.subresource}"'
         if owner.operation != "Apply":
-            named += f" using {owner.api_version}"
+            named += f" using {version or owner.api_version}"
         shown = [field_sets.shown(path) for path in paths]
         causes += [
             {

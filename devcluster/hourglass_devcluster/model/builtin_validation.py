@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from .kinds import Kind
+from .kinds import DELETION_COST, Kind
 from .meta import LABEL, LABEL_TEXT
 from .policy_validation import network_policy_causes, pod_disruption_budget_causes
 from .selectors import selector_predicate, selector_text
@@ -23,6 +23,7 @@ def builtin_causes(kind: Kind, new: Manifest, old: Manifest | None) -> Iterator[
 
 
 def _pod(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
+    yield from _deletion_cost(new["metadata"].get("annotations") or {})
     yield from _pod_spec(new.get("spec") or {}, "spec")
     if old is not None and _frozen_part(old) != _frozen_part(new):
         yield forbidden_field(
@@ -32,6 +33,16 @@ def _pod(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
             "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
             "(allow it to be set to 1 if it was previously negative)",
         )
+
+
+def _deletion_cost(annotations: Manifest) -> Iterator[Cause]:
+    cost = annotations.get(DELETION_COST)
+    if cost is None:
+        return
+    is_number = re.fullmatch("0|-?[1-9][0-9]*", cost) is not None
+    if not is_number or not -(1 << 31) <= int(cost) < 1 << 31:
+        path = f"metadata.annotations[{DELETION_COST}]"
+        yield wrong(path, orjson.dumps(cost).decode(), "must be a 32bit integer")
 
 
 def _frozen_part(pod: Manifest) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _META = (
     "deletionGracePeriodSeconds",
 )
 _UNOWNED = frozenset(
-    {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _META)}
+    {("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in _META)}
 )
 
 
@@ -41,7 +41,9 @@ def fields_of(schemas: Schemas, schema: Schema, manifest: Any) -> FieldSet:
 
 
 def _is_ownable(path: Path) -> bool:
-    return path[:1] not in _UNOWNED and path[:2] not in _UNOWNED if path else False
+    if path in ((), ("f:metadata",)):
+        return False
+    return path[:1] not in _UNOWNED and path[:2] not in _UNOWNED
 
 
 def _leaves(schemas: Schemas, schema: Schema, value: Any, path: Path) -> Iterator[Path]:

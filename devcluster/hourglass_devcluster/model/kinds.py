@@ -6,6 +6,9 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 
+# What it costs to lose a pod, as a whole number: the cheapest go first when a set scales down.
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 

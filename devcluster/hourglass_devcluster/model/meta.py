@@ -79,13 +79,21 @@ def typed(kind: Kind, body: Any) -> dict[str, Any]:
     if not isinstance(body, Mapping):
         raise bad_request(f"the body of the request is not a {kind.kind} object")
     made: dict[str, Any] = copied(body)
-    version = made.setdefault("apiVersion", kind.api_version)
+    if kind.custom is None:
+        made.setdefault("apiVersion", kind.api_version)
+        made.setdefault("kind", kind.kind)
+    elif not made.get("kind"):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): "
+            "Object 'Kind' is missing"
+        )
+    version = made.get("apiVersion") or ""
     if version != kind.api_version:
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version "
             f"({kind.api_version})"
         )
-    if made.setdefault("kind", kind.kind) != kind.kind:
+    if made.get("kind") != kind.kind:
         raise bad_request(
             f'the kind in the data ("{made["kind"]}") does not match the expected kind '
             f'("{kind.kind}")'
@@ -96,6 +104,13 @@ def typed(kind: Kind, body: Any) -> dict[str, Any]:
     elif not isinstance(meta, Mapping):
         raise bad_request("metadata must be an object")
     return made
+
+
+def drop_empty(meta: dict[str, Any]) -> None:
+    """Remove the maps and lists of ``meta`` that hold nothing, as Kubernetes does."""
+    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if not meta.get(field):
+            meta.pop(field, None)
 
 
 def place(kind: Kind, meta: dict[str, Any], namespace: str) -> None:
@@ -124,7 +139,12 @@ def keep_identity(
     if is_patch and meta.get("uid", was["uid"]) != was["uid"]:
         said = wrong("metadata.uid", f'"{meta["uid"]}"', "field is immutable")
         raise invalid_object(kind, old, [said])
-    check_preconditions(kind, old, meta.get("uid"), None)
+    if meta.get("uid") and meta["uid"] != was["uid"]:
+        why = (
+            f"Precondition failed: UID in precondition: {meta['uid']}, "
+            f"UID in object meta: {was['uid']}"
+        )
+        raise conflict(kind.group, kind.plural, was["name"], why)
     version = meta.get("resourceVersion")
     if version and version != was["resourceVersion"]:
         raise conflict(kind.group, kind.plural, was["name"])
@@ -149,7 +169,7 @@ def check_preconditions(
                 f"the {what} in the precondition ({wanted}) does not match the {what} in record "
                 f"({found}). The object might have been {happened}"
             )
-            raise conflict(kind.group, kind.plural, meta["name"], why)
+            raise conflict(kind.group, kind.kind, meta["name"], why)
 
 
 def advance_generation(kind: Kind, old: Manifest, new: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from .apply import applied, is_unchanged, noted
 from .defaults import cluster_ip
 from .kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from .patch import json_patched, merge_patched
-from .scale import scale_of, with_scale
+from .scale import applied_scale, scale_of, with_scale
 from .status import (
     already_exists,
     bad_request,
@@ -118,12 +118,17 @@ class Registry:
         subresource: str = "",
     ) -> tuple[Manifest, bool]:
         """Return the object and whether it was created (which only an apply does)."""
-        if how == "apply" and subresource != "scale":
+        if how == "apply" and subresource == "scale":
+            self._require(kind, namespace, name)
+            config = applied_scale(kind, patch)
+            made, _ = self._apply(kind, namespace, name, config, write, subresource)
+            return scale_of(kind, made), False
+        if how == "apply":
             return self._apply(kind, namespace, name, patch, write, subresource)
         shown = self.get(kind, namespace, name)
         base = scale_of(kind, shown) if subresource == "scale" else shown
         match how:
-            case "merge" | "apply":
+            case "merge":
                 new = merge_patched(base, patch)
             case "json":
                 new = json_patched(base, patch)

@@ -8,12 +8,12 @@ from typing import Any
 
 from hourglass_common.domain.clock import rfc3339
 
+from .kinds import DELETION_COST
 from .selectors import selector_predicate
 from .tree import copied
 
 Manifest = Mapping[str, Any]
 
-_COST = "controller.kubernetes.io/pod-deletion-cost"
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _LONGEST_NAME = 63
@@ -246,7 +246,7 @@ def _newest_first(moment: datetime | None, now: datetime) -> float:
 
 
 def _cost(pod: Manifest) -> int:
-    text = str((pod["metadata"].get("annotations") or {}).get(_COST, "0"))
+    text = str((pod["metadata"].get("annotations") or {}).get(DELETION_COST, "0"))
     digits = text.removeprefix("-")
     return int(text) if digits.isdecimal() and len(digits) <= 10 else 0
 

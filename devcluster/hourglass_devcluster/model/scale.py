@@ -5,7 +5,7 @@ from typing import Any
 
 from .kinds import Kind, ScalePaths
 from .selectors import selector_text
-from .status import bad_request
+from .status import ApiError, bad_request
 from .tree import at, copied, put
 
 Manifest = Mapping[str, Any]
@@ -24,7 +24,7 @@ def scale_of(kind: Kind, manifest: Manifest) -> dict[str, Any]:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: meta[key] for key in kept if key in meta},
-        "spec": {"replicas": at(manifest, paths.spec_replicas) or 0},
+        "spec": {"replicas": replicas} if (replicas := at(manifest, paths.spec_replicas)) else {},
         "status": status,
     }
 
@@ -44,6 +44,28 @@ def with_scale(kind: Kind, manifest: Manifest, scale: Any) -> dict[str, Any]:
         new["metadata"]["resourceVersion"] = version
     put(new, _paths(kind).spec_replicas, replicas)
     return new
+
+
+def applied_scale(kind: Kind, scale: Any) -> dict[str, Any]:
+    """Return what an applied ``scale`` says as a configuration of ``kind``.
+
+    500 for a custom resource, whose scale Kubernetes can not apply either.
+    """
+    if kind.custom is not None:
+        text = (
+            "failed to convert new object (autoscaling/v1, Kind=Scale) to proper version: "
+            "request to convert CR to an invalid group/version: autoscaling/v1"
+        )
+        raise ApiError(500, "", text)
+    if not isinstance(scale, Mapping) or not (scale.get("apiVersion") and scale.get("kind")):
+        raise bad_request("an applied configuration must have apiVersion and kind")
+    config: dict[str, Any] = {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": copied(scale.get("metadata") or {}),
+    }
+    put(config, _paths(kind).spec_replicas, at(scale, "spec.replicas") or 0)
+    return config
 
 
 def _paths(kind: Kind) -> ScalePaths:

@@ -43,7 +43,7 @@ def test_the_same_name_again_already_exists() -> None:
 
 
 def test_a_generated_name_ends_with_the_suffix() -> None:
-    body = {"metadata": {"generateName": "w-"}, "spec": {"image": "a"}}
+    body = {**widget(), "metadata": {"generateName": "w-"}}
     made = make_registry().create(WIDGETS, "default", body, write())
     assert made["metadata"]["name"] == "w-abcde"
 

@@ -88,6 +88,4 @@ def test_numbers_and_text_are_both_quantities() -> None:
 )
 def test_bad_metadata_is_refused(meta: dict[str, Any], message: str) -> None:
     with pytest.raises(ApiError, match=message):
-        make_registry().create(
-            WIDGETS, "default", {"metadata": meta, "spec": {"image": "a"}}, write()
-        )
+        make_registry().create(WIDGETS, "default", {**widget(), "metadata": meta}, write())
