@@ -104,7 +104,9 @@ async def wait_pods(api: KubeRequests, space: str, count: int) -> list[dict[str,
     return found
 
 
-async def make_ready(api: KubeRequests, space: str, name: str, ip: str) -> None:
+async def make_ready(
+    api: KubeRequests, space: str, name: str, ip: str, ready: str = "True"
+) -> None:
     now = "2026-01-01T00:00:00Z"
     status = {
         "phase": "Running",
@@ -112,7 +114,7 @@ async def make_ready(api: KubeRequests, space: str, name: str, ip: str) -> None:
         "podIPs": [{"ip": ip}],
         "startTime": now,
         "conditions": [
-            {"type": kind, "status": "True", "lastTransitionTime": now}
+            {"type": kind, "status": ready, "lastTransitionTime": now}
             for kind in ("Ready", "ContainersReady", "PodScheduled", "Initialized")
         ],
     }
@@ -187,6 +189,44 @@ async def test_scaling_down_takes_the_pod_that_is_cheapest_to_delete(
     await scale(api, space, 2)
     left = sorted(p["metadata"]["name"] for p in await wait_pods(api, space, 2))
     assert left == [names[0], names[2]]
+
+
+async def cheapen(api: KubeRequests, space: str, name: str, cost: str) -> None:
+    annotations = {"controller.kubernetes.io/pod-deletion-cost": cost}
+    patch = {"metadata": {"annotations": annotations}}
+    (await api.patch("merge", PODS, space, name, patch)).ok()
+
+
+@covers("patch replicasets.apps merge", "patch pods merge")
+async def test_of_two_ready_pods_the_cheap_one_goes(api: KubeRequests, space: str) -> None:
+    await api.create(REPLICA_SETS, space, replica_set(replicas=2))
+    names = sorted(p["metadata"]["name"] for p in await wait_pods(api, space, 2))
+    for index, name in enumerate(names):
+        await make_ready(api, space, name, f"10.1.0.{index + 1}")
+    await wait_ready(api, space, 2)
+    for cheap, dear in (names, names[::-1]):
+        await cheapen(api, space, cheap, "-1000")
+        await cheapen(api, space, dear, "0")
+    await scale(api, space, 1)
+    left = [p["metadata"]["name"] for p in await wait_pods(api, space, 1)]
+    assert left == [names[0]]
+
+
+async def test_a_pod_that_is_not_ready_goes_before_a_cheap_one(
+    api: KubeRequests, space: str
+) -> None:
+    await api.create(REPLICA_SETS, space, replica_set(replicas=3))
+    names = sorted(p["metadata"]["name"] for p in await wait_pods(api, space, 3))
+    for index, ready in enumerate(("True", "True", "False")):
+        await make_ready(api, space, names[index], f"10.1.0.{index + 1}", ready)
+    await cheapen(api, space, names[0], "-1000")
+    await cheapen(api, space, names[2], "1000")
+    await wait_ready(api, space, 2)
+    await scale(api, space, 2)
+    left = sorted(p["metadata"]["name"] for p in await wait_pods(api, space, 2))
+    assert left == names[:2]
+    await scale(api, space, 1)
+    assert [p["metadata"]["name"] for p in await wait_pods(api, space, 1)] == [names[1]]
 
 
 async def wait_ready(api: KubeRequests, space: str, count: int) -> None:
