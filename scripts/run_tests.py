@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiers", default=",".join(TIERS), help="comma-separated")
     parser.add_argument("--require", default="", help="tiers that must run without a skip")
+    parser.add_argument("--full", action="store_true", help="repeat what only repeats in full")
     parser.add_argument("extra", nargs="*", help="passed on to pytest, after --")
     options = parser.parse_args()
     tiers = [tier for tier in options.tiers.split(",") if tier]
@@ -102,7 +103,8 @@ def main() -> None:
             if tier in NEEDS_CONTROL_PLANE and reason is None and SHARED not in os.environ:
                 plane = stack.enter_context(control_plane(folder / "control-plane"))
                 os.environ[SHARED] = str(plane.kubeconfig)
-            results.append(run_tier(tier, folder / f"{tier}.xml", options.extra))
+            extra = [*options.extra, *(["--full"] if options.full else [])]
+            results.append(run_tier(tier, folder / f"{tier}.xml", extra))
     required = [tier for tier in options.require.split(",") if tier]
     unmet = [r.tier for r in results if r.tier in required and (r.skipped or not r.passed)]
     unmet += [tier for tier in required if tier not in tiers]

@@ -28,6 +28,8 @@ from .revision import (
 )
 
 KEPT = 10
+BY_SCALE = "unknown (by /scale)"
+"""Kubernetes records who used /scale only where somebody owned the field before."""
 Receipt = Mapping[str, Any]
 _TAKE_OUT = frozenset({"Promote", "Rollback", "Suspend", "Fence"})
 """Acts that take instances out of service; to scale down does as well."""
@@ -128,9 +130,8 @@ def _of_intent(performer: Performer, wish: Wish, now: datetime) -> Iterable[dict
         was_replicas = before.get("replicas")
         old = 1 if was_replicas is None else int(was_replicas)
         if old != wish.replicas:
-            yield _receipt(
-                "Scale", who_set(performer, "replicas"), when, str(old), str(wish.replicas)
-            )
+            who = who_set(performer, "replicas") or BY_SCALE
+            yield _receipt("Scale", who, when, str(old), str(wish.replicas))
 
 
 def _receipt(action: str, who: str, when: str, from_: str, to: str) -> dict[str, Any]:
