@@ -19,6 +19,7 @@ from hourglass_common.kube.resources import NAMESPACES
 from tests.support.control_plane import ControlPlane
 from tests.support.dev_control_plane import serve_dev_control_plane
 from tests.support.kube_requests import KubeRequests
+from tests.support.ruled_crd import ruled_crd
 
 REAL = "real"
 DEV = "dev"
@@ -49,7 +50,8 @@ def dev_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
     async def run() -> None:
         stopping = asyncio.Event()
-        async with serve_dev_control_plane(data_dir, [performer_crd()]) as (url, token):
+        definitions = [performer_crd(), ruled_crd()]
+        async with serve_dev_control_plane(data_dir, definitions) as (url, token):
             found.append(Target(DEV, url, token))
             stop.append((asyncio.get_running_loop(), stopping))
             ready.set()

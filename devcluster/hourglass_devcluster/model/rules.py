@@ -1,9 +1,11 @@
 """CEL rules of a CRD (``x-kubernetes-validations``): what a schema alone can not say."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from .quantities import FUNCTIONS
 from .schema import Schema, Schemas, list_type
 from .status import Cause
 
@@ -11,6 +13,9 @@ Manifest = Mapping[str, Any]
 
 # What a program can raise: errors of CEL come as whatever Python exception fits them.
 _RULE_ERRORS = (KeyError, TypeError, ValueError, RuntimeError, OverflowError, ZeroDivisionError)
+_IN_FUNCTION = re.compile(r"Python function call failed: \w+: (.*)\. Check function arguments")
+_SIGN_AS_METHOD = re.compile(r"\.\s*sign\s*\(")  # which Kubernetes' compiler refuses
+_CEL_TYPES = {bool: "boolean", int: "integer", float: "number", list: "array"}
 
 
 def causes(
@@ -64,9 +69,9 @@ def _broken(rule: Manifest, new: Any, old: Any, path: str) -> Iterator[Cause]:
             return
         variables["oldSelf"] = old
     try:
-        holds = _program(text).execute(variables)
+        holds = _evaluated(text, variables)
     except _RULE_ERRORS as exc:
-        said = f"Invalid value: rule evaluation error: {exc}"
+        said = f"Invalid value: {_unevaluated(rule, new, exc)}"
         yield Cause("FieldValueInvalid", said, path or "<nil>")
         return
     if holds is not True:
@@ -92,10 +97,31 @@ def _message(rule: Manifest, variables: dict[str, Any]) -> str:
     expression = rule.get("messageExpression")
     if expression:
         try:
-            return str(_program(expression).execute(variables))
+            return str(_evaluated(expression, variables))
         except _RULE_ERRORS:
             pass  # as in Kubernetes, the plain message stands in
     return str(rule.get("message") or f"failed rule: {rule['rule']}")
+
+
+def _unevaluated(rule: Manifest, value: Any, error: Exception) -> str:
+    """Return what Kubernetes says of a rule that could not be asked."""
+    said = str(error)
+    if found := _IN_FUNCTION.search(said):
+        said = found[1]
+    kind = "object" if isinstance(value, Mapping) else _CEL_TYPES.get(type(value), "string")
+    named = rule.get("message") or rule["rule"]
+    if said.lower().startswith("no such overload"):
+        return (
+            f"\"{kind}\": '{said}': call arguments did not match a supported operator, function "
+            f"or macro signature for rule: {named}"
+        )
+    return f'"{kind}": {said} evaluating rule: {named}'
+
+
+def _evaluated(text: str, variables: Mapping[str, Any]) -> Any:
+    if _SIGN_AS_METHOD.search(text):
+        raise ValueError("found no matching overload for 'sign' as a method; write sign(quantity)")
+    return _program(text).execute({**FUNCTIONS, **variables})
 
 
 @lru_cache(maxsize=512)
