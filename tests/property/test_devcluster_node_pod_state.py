@@ -26,6 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _PROBE = {"tcpSocket": {"port": 1}, "periodSeconds": 2, "failureThreshold": 2}
+_DELAY = 3
 _SPEC = read_pod_spec(
     {
         "spec": {
@@ -36,7 +37,7 @@ _SPEC = read_pod_spec(
                     "image": "demo-performer",
                     "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
                     "startupProbe": _PROBE,
-                    "readinessProbe": _PROBE,
+                    "readinessProbe": {**_PROBE, "initialDelaySeconds": _DELAY},
                     "livenessProbe": _PROBE,
                 }
             ],
@@ -53,6 +54,7 @@ class PodLife(RuleBasedStateMachine):
         self.now = 0.0
         self.starting: int | None = None
         self.running: int | None = None
+        self.running_since = 0.0
         self.killed = False
         self.asked: list[RunProbe] = []
         self.passed_readiness: set[int] = set()
@@ -76,6 +78,8 @@ class PodLife(RuleBasedStateMachine):
                 case RunProbe():
                     assert action.run == self.running
                     assert action not in self.asked, "asked twice at a time"
+                    early = self.now < self.running_since + _DELAY
+                    assert not (early and action.kind is ProbeKind.READINESS), "asked too early"
                     self.asked.append(action)
                 case Signal(run, name):
                     assert run == self.running
@@ -96,7 +100,7 @@ class PodLife(RuleBasedStateMachine):
         assert run is not None
         self.killed = False
         if works:
-            self.running = run
+            self.running, self.running_since = run, self.now
             self.feed(Started(run))
         else:
             self.feed(StartFailed(run, "ErrImagePull", "no"))

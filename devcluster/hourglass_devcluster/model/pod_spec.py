@@ -50,7 +50,10 @@ Check = GrpcCheck | TcpCheck | HttpCheck
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Times in seconds; the thresholds count results in a row."""
+    """Times in seconds; the thresholds count results in a row.
+
+    ``grace_seconds`` is what the process gets when this probe ends it, if not what the pod says.
+    """
 
     check: Check
     initial_delay: float = 0.0
@@ -58,6 +61,7 @@ class Probe:
     timeout: float = 1.0
     failure_threshold: int = 3
     success_threshold: int = 1
+    grace_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,7 @@ def _check(given: Manifest) -> Check | None:
 
 
 def _probe(given: Manifest, check: Check) -> Probe:
+    grace = given.get("terminationGracePeriodSeconds")
     return Probe(
         check=check,
         initial_delay=float(given.get("initialDelaySeconds") or 0),
@@ -161,4 +166,5 @@ def _probe(given: Manifest, check: Check) -> Probe:
         timeout=float(given.get("timeoutSeconds") or 1),
         failure_threshold=int(given.get("failureThreshold") or 3),
         success_threshold=int(given.get("successThreshold") or 1),
+        grace_seconds=None if grace is None else float(grace),
     )

@@ -303,7 +303,8 @@ def _probed(
             said = f"Container {name} failed {what} probe, will be restarted"
             actions.append(Say("Normal", "Killing", said))
             state = replace(state, ready=False)
-            return _stopping(state, running, spec, spec.grace_seconds, now)
+            grace = spec.grace_seconds if probe.grace_seconds is None else probe.grace_seconds
+            return _stopping(state, running, spec, grace, now)
         case _:
             return state
 
@@ -311,9 +312,12 @@ def _probed(
 def _after_startup(
     probes: Mapping[ProbeKind, ProbeState], now: Instant
 ) -> dict[ProbeKind, ProbeState]:
-    """The other probes begin as soon as the container has started, not a period later."""
+    """The other probes begin once the container has started and their initial delay is over.
+
+    The delay counts from the start of the process, so that it is often over already.
+    """
     return {
-        kind: probe if kind is ProbeKind.STARTUP else replace(probe, next_at=now.seconds)
+        kind: replace(probe, next_at=max(probe.next_at, now.seconds))
         for kind, probe in probes.items()
     }
 

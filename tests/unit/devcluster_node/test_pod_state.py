@@ -20,7 +20,13 @@ from hourglass_devcluster.model.pod_events import (
     StartFailed,
     Tick,
 )
-from hourglass_devcluster.model.pod_spec import PodSpec, ProbeKind, read_pod_spec
+from hourglass_devcluster.model.pod_spec import (
+    GrpcCheck,
+    PodSpec,
+    Probe,
+    ProbeKind,
+    read_pod_spec,
+)
 from hourglass_devcluster.model.pod_state import (
     Ended,
     Instant,
@@ -135,6 +141,73 @@ def test_readiness_and_liveness_wait_for_the_startup_probe() -> None:
     assert not life.is_ready()
     life.feed(Probed(1, ProbeKind.READINESS, True))
     assert life.is_ready()
+
+
+def test_readiness_is_asked_at_once_after_startup_whatever_its_period() -> None:
+    eager, calm = probe(periodSeconds=1, failureThreshold=60), probe(periodSeconds=5)
+    life = Life(spec_of(startupProbe=eager, readinessProbe=calm))
+    life.run()
+    for _ in range(3):
+        life.feed(Probed(1, ProbeKind.STARTUP, False, "not yet"), 0.2)
+        assert life.feed(Tick(), 0.8) == [RunProbe(1, ProbeKind.STARTUP)]
+    assert life.feed(Probed(1, ProbeKind.STARTUP, True), 0.3) == [RunProbe(1, ProbeKind.READINESS)]
+    life.feed(Probed(1, ProbeKind.READINESS, True), 0.1)
+    assert life.is_ready()
+    assert next_deadline(life.state, life.spec) == pytest.approx(life.now - 0.1 + 5)
+
+
+@pytest.mark.parametrize(("passed_at", "asked_at"), [(3, 10), (12, 12)])
+def test_an_initial_delay_counts_from_the_start_of_the_process(
+    passed_at: float, asked_at: float
+) -> None:
+    late = probe(initialDelaySeconds=10)
+    life = Life(spec_of(startupProbe=probe(), readinessProbe=late, livenessProbe=late))
+    life.run()
+    asked = life.feed(Probed(1, ProbeKind.STARTUP, True), passed_at)
+    if asked_at > passed_at:
+        assert asked == []
+        assert next_deadline(life.state, life.spec) == asked_at
+        asked = life.feed(Tick(), asked_at - passed_at)
+    assert set(asked) == {RunProbe(1, ProbeKind.READINESS), RunProbe(1, ProbeKind.LIVENESS)}
+
+
+def test_a_startup_probe_waits_for_its_delay_and_restarts_at_its_threshold() -> None:
+    life = Life(spec_of(startupProbe=probe(initialDelaySeconds=2, periodSeconds=1)))
+    life.feed(Tick())
+    assert life.feed(Started(1)) == []
+    assert life.feed(Tick(), 2) == [RunProbe(1, ProbeKind.STARTUP)]
+    assert life.feed(Probed(1, ProbeKind.STARTUP, False)) == []
+    assert life.feed(Tick(), 1) == [RunProbe(1, ProbeKind.STARTUP)]
+    assert life.feed(Probed(1, ProbeKind.STARTUP, False)) == [Signal(1, "TERM")]
+    life.feed(Exited(1, 143), 1)
+    assert life.waiting.reason == "CrashLoopBackOff"
+
+
+def test_a_probe_may_give_less_time_to_end_than_the_pod() -> None:
+    strict = probe(failureThreshold=1, terminationGracePeriodSeconds=4)
+    life = Life(spec_of(livenessProbe=strict))
+    life.run()
+    assert life.feed(Probed(1, ProbeKind.LIVENESS, False)) == [Signal(1, "TERM")]
+    assert life.feed(Tick(), 4) == [Signal(1, "KILL")]
+
+
+def test_a_probe_is_read_with_all_of_its_times() -> None:
+    given = {
+        "grpc": {"port": "grpc", "service": "eigenlayer.Performer"},
+        "initialDelaySeconds": 3,
+        "periodSeconds": 7,
+        "timeoutSeconds": 2,
+        "failureThreshold": 9,
+        "successThreshold": 4,
+    }
+    assert spec_of(readinessProbe=given).probe(ProbeKind.READINESS) == Probe(
+        check=GrpcCheck("grpc", "eigenlayer.Performer"),
+        initial_delay=3.0,
+        period=7.0,
+        timeout=2.0,
+        failure_threshold=9,
+        success_threshold=4,
+    )
 
 
 def test_readiness_is_lost_after_the_threshold_only() -> None:
