@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import PERFORMERS, Manifest, Resource
+from hourglass_common.kube.resources import PERFORMERS, SERVICES, Manifest, Resource
 from hourglass_operator.main import Addresses, run
 from hourglass_operator.settings import ControlSettings, OperatorSettings
 
@@ -40,6 +40,39 @@ class Cluster:
 
     async def change(self, **spec: Any) -> None:
         await self.client.merge_patch(PERFORMERS, self.namespace, "demo", {"spec": spec})
+
+    async def decide(self, action: str, revision: str = "") -> None:
+        """Patch a decision into the spec, as PerformerControl does."""
+        found = await self.performer()
+        decision = {
+            "action": action,
+            "revision": revision,
+            "decidedForHash": found["status"]["revision"],
+        }
+        await self.client.merge_patch(
+            PERFORMERS,
+            self.namespace,
+            "demo",
+            {"spec": {"rollout": {"decision": decision}}},
+            field_manager="hourglass-control",
+        )
+
+    async def until_performer(self, holds: Callable[[Manifest], bool], what: str) -> Manifest:
+        """Return the performer once its status speaks of its present generation and ``holds``."""
+
+        async def ask() -> Manifest | None:
+            found = await self.performer()
+            status = found.get("status") or {}
+            current = status.get("observedGeneration") == found["metadata"]["generation"]
+            return found if current and holds(found) else None
+
+        return await until(ask, what)
+
+    async def selected_revision(self) -> str:
+        """Return the revision that the Service is narrowed to, "" for all."""
+        service = await self.client.get(SERVICES, self.namespace, "performer-demo")
+        chosen = service["spec"]["selector"]
+        return str(chosen.get("hourglass.eigenlayer.io/revision", ""))
 
     async def names(self, resource: Resource) -> list[str]:
         page = await self.client.list(resource, self.namespace)
@@ -95,10 +128,10 @@ class Cluster:
                 task.cancel()
 
 
-async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Return the first answer that is not None; asks again until 20 s are over."""
+async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
+    """Return the first answer that is not None; asks again until the time is over."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds):
             while (found := await ask()) is None:
                 await asyncio.sleep(0.05)
             return found

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
@@ -17,12 +18,14 @@ class PodReadiness:
     """Marks each pod of a namespace Ready that ``accepts`` takes; ``history`` keeps the watch.
 
     ``history`` holds, for each change that was seen, the images of the pods that were ready then.
+    ``pod_ip`` is the address that each pod gets, where it gets one.
     """
 
     def __init__(
         self, client: KubeClient, namespace: str, accepts: Callable[[Manifest], bool]
     ) -> None:
         self.accepts = accepts
+        self.pod_ip = ""
         self.history: list[tuple[str, ...]] = []
         self.pods = Reflector(
             client, PODS, namespace, on_change=self._on_change, clock=SystemClock()
@@ -52,7 +55,9 @@ class PodReadiness:
         meta = pod["metadata"]
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": now}
-        status = {"phase": "Running", "conditions": [ready]}
+        status: dict[str, Any] = {"phase": "Running", "conditions": [ready]}
+        if self.pod_ip:
+            status |= {"podIP": self.pod_ip, "podIPs": [{"ip": self.pod_ip}]}
         try:
             await self._client.merge_patch(
                 PODS, meta["namespace"], meta["name"], {"status": status}, subresource="status"

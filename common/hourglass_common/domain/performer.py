@@ -362,7 +362,8 @@ def parse_performer(manifest: Json, spec: PerformerSpec | None = None) -> Perfor
 
     ``spec`` is the one already read of this generation, where the caller has kept it.
     """
-    meta = manifest["metadata"]
+    meta, status = manifest["metadata"], manifest.get("status") or {}
+    written = status.get("observedGeneration", 0) >= 0  # the schema's default says -1
     return Performer(
         namespace=meta.get("namespace", ""),
         name=meta["name"],
@@ -374,6 +375,6 @@ def parse_performer(manifest: Json, spec: PerformerSpec | None = None) -> Perfor
         created_at=meta.get("creationTimestamp", ""),
         labels=meta.get("labels") or {},
         annotations=meta.get("annotations") or {},
-        status=manifest.get("status") or {},
+        status=status if written else {},
         managed_fields=tuple(meta.get("managedFields") or ()),
     )

@@ -78,6 +78,9 @@ def _schema() -> dict[str, Any]:
             "spec": {"description": "What should run.", **object_schema(PerformerSpec)},
             "status": {
                 "description": "What runs; written by the operator.",
+                # Shown until the operator has written: tools that compare it with the generation
+                # would take an object without a status for one that is done.
+                "default": {"observedGeneration": -1},
                 **object_schema(PerformerStatus),
             },
         },

@@ -1,6 +1,7 @@
 """What somebody did by hand survives the manifest being applied again, by whatever tool.
 
-Six performers, one for each act; the same manifests are put over them twenty times (three times without ``--full``).
+Six performers, one for each act; the same manifests are put over them twenty times, three
+times without ``--full``.
 """
 
 import asyncio
