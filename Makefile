@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
-.PHONY: help dev test lint format proto crd lock bench clean
+.PHONY: help dev test lint format proto crd lock bench bench-operator clean
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,6 +51,9 @@ lock: $(VENV)/.installed  ## resolve the lock files anew; ARGS="--upgrade" for n
 
 bench: $(VENV)/.installed  ## run the benchmarks
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-operator: $(VENV)/.installed  ## measure the operator under load, 15 minutes; ARGS="--quick"
+	$(BIN)/python -m tests.bench.operator_bench $(ARGS)
 
 clean:  ## remove what was made here, the data of `make dev` too
 	rm -rf $(VENV) .hourglass .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

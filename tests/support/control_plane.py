@@ -21,9 +21,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,22 @@ _AUDIT_POLICY = {
     "omitStages": ["RequestReceived"],
     "rules": [{"level": "Metadata"}],
 }
+
+
+@dataclass(frozen=True)
+class Options:
+    """What differs between the suites' control plane and one with a purpose of its own.
+
+    ``users`` are lines of the API server's token file, beside the administrator's.
+    """
+
+    users: tuple[str, ...] = ()
+    audit_policy: Mapping[str, Any] = field(default_factory=lambda: _AUDIT_POLICY)
+    api_server: tuple[str, ...] = (
+        "--max-requests-inflight=0",
+        "--enable-priority-and-fairness=false",
+    )
+    controller_manager: tuple[str, ...] = ("--concurrent-gc-syncs=5",)
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,14 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
             config["clusters"][0]["cluster"]["server"], path, path.parent / "audit.log"
         )
         return
-    running = _Processes(folder)
+    with own_control_plane(folder, Options()) as plane:
+        yield plane
+
+
+@contextmanager
+def own_control_plane(folder: Path, options: Options) -> Iterator[ControlPlane]:
+    """Run a control plane that nobody else uses, with its files in ``folder``."""
+    running = _Processes(folder, options)
     try:
         yield running.start()
     finally:
@@ -82,8 +105,9 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
 
 
 class _Processes:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Options) -> None:
         self.folder = folder
+        self.options = options
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> ControlPlane:
@@ -116,7 +140,7 @@ class _Processes:
             f"--root-ca-file={self.folder / 'pki' / 'apiserver.crt'}",
             "--use-service-account-credentials=true",
             "--secure-port=0",
-            "--concurrent-gc-syncs=5",
+            *self.options.controller_manager,
         )
         _post(
             plane, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", dict(performer_crd())
@@ -141,8 +165,7 @@ class _Processes:
             f"--audit-log-path={self.folder / 'audit.log'}",
             "--audit-log-mode=blocking",
             "--allow-privileged=true",
-            "--max-requests-inflight=0",
-            "--enable-priority-and-fairness=false",
+            *self.options.api_server,
         ]
 
     def _write_files(self, port: int) -> None:
@@ -151,18 +174,10 @@ class _Processes:
             ["openssl", "rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub"],
         ):
             subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
-        (self.folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
-        (self.folder / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY))
-        cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": "admin", "user": {"token": TOKEN}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
-            "current-context": "test",
-        }
-        (self.folder / "kubeconfig").write_text(yaml.safe_dump(config))
+        users = (f"{TOKEN},admin,admin,system:masters", *self.options.users)
+        (self.folder / "tokens.csv").write_text("".join(f"{line}\n" for line in users))
+        (self.folder / "audit-policy.json").write_text(json.dumps(self.options.audit_policy))
+        write_kubeconfig(self.folder / "kubeconfig", f"https://127.0.0.1:{port}", TOKEN)
 
     def _run(self, program: str, *flags: str) -> None:
         path = Path(os.environ["KUBEBUILDER_ASSETS"]) / program
@@ -198,6 +213,20 @@ class _Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def write_kubeconfig(path: Path, url: str, token: str) -> None:
+    """Write a kubeconfig for the user whose token it is."""
+    cluster = {"server": url, "insecure-skip-tls-verify": True}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "user", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
+        "current-context": "test",
+    }
+    path.write_text(yaml.safe_dump(config))
 
 
 def free_port() -> int:
