@@ -39,6 +39,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -69,6 +70,7 @@ def main() -> int:
     wanted = frozenset(options.only or rows)
     command = Command(options.operator_command, options.ready_url, options.metrics_url)
     machine = _machine()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("operator_bench: told to stop"))
     figures = Figures()
     runs = 1 if options.quick else options.runs
     with tempfile.TemporaryDirectory(prefix="operator-bench-") as folder:

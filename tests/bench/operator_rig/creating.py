@@ -1,6 +1,7 @@
 """Measurements of making: what one Performer costs, how long one takes, and how long many."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.bench.operator_rig.bare_client import Step
 from tests.bench.operator_rig.kubelet import PlayedKubelet
 from tests.bench.operator_rig.observer import Observer, Seen
 from tests.bench.operator_rig.performers import CHILD_KINDS, Sample, performer
+from tests.bench.operator_rig.processors import Snapshot, Used, used
 from tests.bench.operator_rig.programs import bare_client
 from tests.bench.operator_rig.stage import CONNECTIONS, PAUSE, Stage
 from tests.bench.operator_rig.world import OPERATOR
@@ -86,10 +88,10 @@ async def one_by_one(
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Seconds from the first POST to the last child and first status; and of the POSTs alone."""
+    """Seconds from the first POST to the last child and first status, and who worked in them."""
 
     seconds: float
-    posting: float
+    used: Used
 
 
 async def all_at_once(
@@ -106,7 +108,9 @@ async def all_at_once(
     async with bare_client(
         stage.world.folder, stage.world.bare, steps, names, connections=CONNECTIONS
     ) as client:
+        before = Snapshot.take(stage.world.folder)
         spent = await client.go()
         ended = max(await children.wait(WITHIN), await status.wait(WITHIN))
+        after = Snapshot.take(stage.world.folder)
     observer.listeners.clear()
-    return Burst(ended - spent.began, spent.seconds)
+    return Burst(ended - spent.began, used(before, after, os.cpu_count() or 1))

@@ -121,7 +121,7 @@ def without_status(steps: Iterable[Step]) -> list[Step]:
 def _as_sent(resource: Resource, child: Manifest) -> Manifest:
     meta = {k: v for k, v in child["metadata"].items() if k not in _SET_BY_THE_SERVER}
     found = {k: v for k, v in child.items() if k != "status"}
-    if resource is SERVICES:
+    if resource == SERVICES:
         spec = {k: v for k, v in child["spec"].items() if k not in _SET_IN_A_SERVICE}
         found["spec"] = spec
     return {"apiVersion": resource.api_version, "kind": resource.kind, **found, "metadata": meta}

@@ -77,10 +77,6 @@ class Operator:
         process = psutil.Process(self._process.pid)
         return sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
 
-    def processor_seconds(self) -> float:
-        times = psutil.Process(self._process.pid).cpu_times()
-        return float(times.user + times.system)
-
     async def has_reconciled(self, count: int) -> bool:
         """Return whether so many reconciliations have ended since it started, and none waits."""
         found = sums_of_metrics(await asyncio.to_thread(_text, self._command.metrics_url))

@@ -155,12 +155,9 @@ class Run:
             operator = stage.operator
             assert operator is not None
             names = [f"many-{number:04}" for number in range(count)]
-            before = operator.processor_seconds()
             await stage.spend(load(namespace), names)
             await observer.first_status(names).wait(creating.WITHIN)
             await observer.until(lambda: len(observer.all(PODS)) >= count, "a pod for each")
-            used = operator.processor_seconds() - before
-            self.figures.note(f"processor seconds of the operator for {count} CRs: {used:.1f}")
             await stage.bind(namespace, observer)
             await observer.quiet(2.0)
             found = await readiness.all_together(stage, namespace, observer, names)
@@ -207,6 +204,9 @@ class Run:
             burst = await creating.all_at_once(stage, observer, counts, steps, count)
             if count != self.size.many:
                 await observer.quiet()
+        who = "bare client" if bare else "operator"
+        kind = "with scheduler and kwok" if stage.world.kind.nodes else "controllers alone"
+        self.figures.note(f"{count} by the {who}, {kind}: {burst.seconds:.1f} s, {burst.used}")
         return burst.seconds
 
     async def _warm(self, stage: Stage, *, bare: bool = True) -> None:

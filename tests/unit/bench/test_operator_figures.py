@@ -10,6 +10,7 @@ from tests.bench.operator_rig.bare_client import Step, rendered
 from tests.bench.operator_rig.gap import Gap, gap
 from tests.bench.operator_rig.observer import Countdown, Observer, Seen
 from tests.bench.operator_rig.performers import Sample, bare_steps, is_ready, performer
+from tests.bench.operator_rig.processors import Snapshot, program_of, used
 from tests.bench.operator_rig.programs import sums_of_metrics
 from tests.bench.operator_rig.steady import touched
 
@@ -162,3 +163,18 @@ def test_pods_that_are_new_gone_or_changed_are_touched() -> None:
 def test_metrics_are_summed_over_their_labels() -> None:
     text = '# HELP x y\nx_total{a="1"} 2.0\nx_total{a="2"} 3\nworkqueue_depth{name="p"} 0.0\n'
     assert sums_of_metrics(text) == {"x_total": 5.0, "workqueue_depth": 0.0}
+
+
+def test_what_others_use_is_what_the_machine_used_and_we_did_not() -> None:
+    before = Snapshot(at=0, programs={"etcd": 1.0}, machine=100.0)
+    after = Snapshot(at=10, programs={"etcd": 3.0, "bench": 2.0}, machine=110.0)
+    found = used(before, after, cores=2)
+    assert found.programs == {"etcd": 2.0, "bench": 2.0}
+    assert found.strangers == 0.3
+    assert str(found).endswith("bench 2.0, etcd 2.0; others used 30% of the machine")
+
+
+def test_a_python_program_goes_by_the_name_of_its_script() -> None:
+    assert program_of(["/bin/python3", "-u", "/venv/bin/hourglass", "operator"]) == "hourglass"
+    assert program_of(["/bin/python3", "-m", "tests.bench.rig.bare_client"]) == "bare_client"
+    assert program_of(["/usr/bin/etcd", "--data-dir=/x"]) == "etcd"
