@@ -67,7 +67,9 @@ STALLED = frozenset(
 )
 """Reasons that will not pass by waiting: somebody has to change something."""
 
-BLOCKED = frozenset({Reason.NAME_TAKEN, Reason.NAME_LEAVING})
+BLOCKED = frozenset(
+    {Reason.NAME_TAKEN, Reason.NAME_LEAVING, Reason.INVALID_SPEC, Reason.PODS_REFUSED}
+)
 """Reasons for which the operator itself does nothing: not even what runs counts as achieved."""
 
 WARNING = STALLED | {Reason.UNSCHEDULABLE, Reason.NOT_READY_IN_TIME}

@@ -229,6 +229,17 @@ def test_what_the_api_refused_is_shown() -> None:
     assert status_of(cluster)["phase"] == "Failed"
 
 
+@pytest.mark.parametrize("reason", [Reason.INVALID_SPEC, Reason.PODS_REFUSED])
+def test_instances_that_run_are_not_all_when_the_api_refused_something(reason: Reason) -> None:
+    """A policy that was not taken leaves the instances less confined than the spec says."""
+    cluster = settled()
+    for action in plan(cluster.observed(), Trouble(reason, "cidr: no")).actions:
+        cluster.perform(action)
+    assert condition_of(cluster, "Stalled") == ("True", reason.value)
+    assert condition_of(cluster, "Ready") == ("False", reason.value)
+    assert condition_of(cluster, "Available")[0] == "True"
+
+
 def test_pods_that_the_api_refuses_stall_the_performer() -> None:
     cluster = SimulatedCluster()
     cluster.reconcile()
