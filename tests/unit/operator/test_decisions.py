@@ -34,7 +34,7 @@ def reapply(cluster: SimulatedCluster, **spec: Any) -> None:
 
 def rolled_back(**rollout: Any) -> SimulatedCluster:
     """Return a performer that was promoted to a second revision and rolled back by alice."""
-    cluster = staged(autoPromoteAfterSeconds=0, **({"rollout": rollout} if rollout else {}))
+    cluster = staged(rollout=rollout or None, autoPromoteAfterSeconds=0)
     bring_up(cluster)
     decide(cluster, "Rollback")
     bring_up(cluster)

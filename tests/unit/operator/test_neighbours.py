@@ -54,14 +54,16 @@ def test_a_policy_that_was_opened_by_hand_is_closed_again() -> None:
 
 
 def test_a_budget_stands_from_two_instances_on() -> None:
-    cluster = settled(replicas=1)
-    assert cluster.disruption_budget is None
-    cluster.change_spec(replicas=2)
-    cluster.settle()
+    assert settled(replicas=1).disruption_budget is None
+    cluster = settled(replicas=2)
     assert cluster.disruption_budget is not None
     budget = cluster.disruption_budget["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_a_budget_goes_with_the_second_instance() -> None:
+    cluster = settled(replicas=2)
     cluster.change_spec(replicas=1)
     cluster.settle()
     assert cluster.disruption_budget is None
