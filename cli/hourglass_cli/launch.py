@@ -1,6 +1,7 @@
 """Runs one of the long-lived programs in this process: settings, logs, signals, exit code."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ class Entry:
         model = getattr(import_module(f"{self.package}.settings"), self.model)
         return model, import_module(f"{self.package}.main").run
 
+
+_GARBAGE: Final = (50_000, 20, 50)
+"""Decoded JSON makes containers by the thousand and no cycles: with Python's own thresholds half of
+a burst's processor time goes into looking for some."""
 
 ENTRIES: Final[Mapping[str, Entry]] = {
     "operator": Entry(
@@ -66,7 +71,13 @@ def launch(
     text = getattr(settings, "log_format", "json") == "text"
     configure_logs(getattr(settings, "log_level", level), "text" if text else "json")
     before()
-    asyncio.run(_until_told(run(settings, on_ready=on_ready)))
+    gc.set_threshold(*_GARBAGE)
+
+    def ready(addresses: Any) -> None:
+        gc.freeze()  # modules and first caches stay: there is nothing to look for in them
+        on_ready(addresses)
+
+    asyncio.run(_until_told(run(settings, on_ready=ready)))
     return 0
 
 

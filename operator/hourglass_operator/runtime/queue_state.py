@@ -6,6 +6,7 @@ end of that work. Failures of a key back off by themselves.
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from hourglass_common.domain.backoff import Backoff
@@ -24,6 +25,8 @@ class QueueState(Generic[K]):
     working: set[K] = field(default_factory=set)
     again: set[K] = field(default_factory=set)
     failures: dict[K, int] = field(default_factory=dict)
+    _times: list[tuple[float, int, K]] = field(default_factory=list)
+    _pushed: int = 0
 
     @property
     def is_busy(self) -> bool:
@@ -38,13 +41,15 @@ class QueueState(Generic[K]):
 
     def add_at(self, key: K, at: float) -> None:
         """Ask for work on ``key`` at a time, or sooner if it was asked for sooner."""
-        self.later[key] = min(at, self.later.get(key, at))
+        if at < self.later.get(key, float("inf")):
+            self.later[key] = at
+            self._pushed += 1
+            heappush(self._times, (at, self._pushed, key))
 
     def take(self, now: float) -> tuple[K, float] | None:
         """Return a key to work on and how long it waited, None if nothing is due."""
-        for key, at in sorted(self.later.items(), key=lambda item: item[1]):
-            if at > now:
-                break
+        while (at := self._next_time()) is not None and at <= now:
+            key = heappop(self._times)[2]
             del self.later[key]
             self.add(key, at)
         if not self.due:
@@ -70,7 +75,16 @@ class QueueState(Generic[K]):
         """Return when something is due by itself; None if only an add can bring work."""
         if self.due:
             return 0.0
-        return min(self.later.values(), default=None)
+        return self._next_time()
+
+    def _next_time(self) -> float | None:
+        """Return the first time that still holds; those that were brought forward are dropped."""
+        while self._times:
+            at, _, key = self._times[0]
+            if self.later.get(key) == at:
+                return at
+            heappop(self._times)
+        return None
 
     def _end(self, key: K, now: float) -> None:
         self.working.discard(key)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -17,11 +18,15 @@ class WorkQueue(Generic[K]):
     """Any number of workers ``take`` keys and end with ``done`` or ``failed``."""
 
     def __init__(self, name: str, clock: Clock, rng: random.Random) -> None:
-        self._name = name
         self._clock = clock
         self._rng = rng
         self._state: QueueState[K] = QueueState()
-        self._changed = asyncio.Event()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        # Looked up once: labels() costs more than what it counts.
+        self._depth = metrics.QUEUE_DEPTH.labels(name)
+        self._seconds = metrics.QUEUE_SECONDS.labels(name)
+        self._adds = metrics.QUEUE_ADDS.labels(name)
+        self._retries = metrics.QUEUE_RETRIES.labels(name)
 
     def is_busy(self) -> bool:
         """Return whether keys wait or are being worked on."""
@@ -29,7 +34,7 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         self._state.add(key, self._clock.monotonic())
-        metrics.QUEUE_ADDS.labels(self._name).inc()
+        self._adds.inc()
         self._notify()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -42,8 +47,8 @@ class WorkQueue(Generic[K]):
             taken = self._state.take(self._clock.monotonic())
             if taken is not None:
                 key, waited = taken
-                metrics.QUEUE_DEPTH.labels(self._name).set(len(self._state))
-                metrics.QUEUE_SECONDS.labels(self._name).observe(waited)
+                self._depth.set(len(self._state))
+                self._seconds.observe(waited)
                 return key
             await self._wait()
 
@@ -53,23 +58,31 @@ class WorkQueue(Generic[K]):
 
     def failed(self, key: K, retry_after: float | None = None) -> float:
         """Try ``key`` again later; returns after how many seconds."""
-        metrics.QUEUE_RETRIES.labels(self._name).inc()
+        self._retries.inc()
         now = self._clock.monotonic()
         delay = self._state.failed(key, now, self._rng.random(), retry_after)
         self._notify()
         return delay
 
     async def _wait(self) -> None:
-        changed = self._changed
+        """Return once something may be due."""
         due = self._state.next_at()
         timeout = None if due is None else max(0.0, due - self._clock.monotonic())
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(woken)
         try:
             async with asyncio.timeout(timeout):
-                await changed.wait()
+                await woken
         except TimeoutError:
             return
+        finally:
+            woken.cancel()  # no effect where it was woken; else nobody wakes a worker that is gone
 
     def _notify(self) -> None:
-        metrics.QUEUE_DEPTH.labels(self._name).set(len(self._state))
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Wake one worker: whoever is busy looks by itself before it waits again."""
+        self._depth.set(len(self._state))
+        while self._idle:
+            worker = self._idle.popleft()
+            if not worker.done():
+                worker.set_result(None)
+                return
