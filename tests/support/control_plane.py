@@ -55,7 +55,11 @@ class Options:
         "--max-requests-inflight=0",
         "--enable-priority-and-fairness=false",
     )
-    controller_manager: tuple[str, ...] = ("--concurrent-gc-syncs=5",)
+    controller_manager: tuple[str, ...] = (
+        "--concurrent-gc-syncs=5",
+        "--kube-api-qps=300",  # the default of 20 makes tests wait for pods and for removals
+        "--kube-api-burst=600",
+    )
 
 
 @dataclass(frozen=True)

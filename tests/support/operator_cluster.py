@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hourglass_common.kube.client import KubeClient
+from hourglass_common.kube.connection import connect
+from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import PERFORMERS, SERVICES, Manifest, Resource
+from hourglass_common.kube.resources import (
+    NAMESPACES,
+    PERFORMERS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Manifest,
+    Resource,
+)
 from hourglass_operator.main import Addresses, run
 from hourglass_operator.settings import ControlSettings, OperatorSettings
 
+from tests.support.control_plane import ControlPlane
 from tests.support.readiness import PodReadiness
 
 T = TypeVar("T")
@@ -39,7 +49,10 @@ class Cluster:
         return await self.client.create(PERFORMERS, self.namespace, body)
 
     async def change(self, **spec: Any) -> None:
-        await self.client.merge_patch(PERFORMERS, self.namespace, "demo", {"spec": spec})
+        await self.patch("demo", {"spec": spec})
+
+    async def patch(self, name: str, patch: Manifest) -> Manifest:
+        return await self.client.merge_patch(PERFORMERS, self.namespace, name, patch)
 
     async def decide(self, action: str, revision: str = "") -> None:
         """Patch a decision into the spec, as PerformerControl does."""
@@ -126,6 +139,28 @@ class Cluster:
                 yield addresses
             finally:
                 task.cancel()
+
+
+@asynccontextmanager
+async def namespace_of_a_test(plane: ControlPlane, namespace: str) -> AsyncIterator[Cluster]:
+    """Make a namespace in which pods become Ready at once; it is deleted on the way out."""
+    connection = await connect(str(plane.kubeconfig))
+    async with KubeClient(connection, user_agent="test") as client:  # not a request of our programs
+        await client.create(NAMESPACES, None, {"metadata": {"name": namespace}})
+
+        async def account() -> Manifest | None:
+            try:
+                return await client.get(SERVICE_ACCOUNTS, namespace, "default")
+            except KubeError:
+                return None  # pods are refused until the controller has made it
+
+        await until(account, "the namespace has its service account")
+        readiness = PodReadiness(client, namespace, accepts=lambda _: True)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(readiness.run())
+            yield Cluster(client, namespace, plane.kubeconfig, plane.audit_log, readiness)
+            following.cancel()
+        await client.delete(NAMESPACES, None, namespace)
 
 
 async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
