@@ -83,9 +83,12 @@ class SimulatedCluster:
             now=START + timedelta(seconds=self.seconds),
         )
 
+    def plan(self) -> Plan:
+        return plan(self.observed())
+
     def reconcile(self) -> Plan:
         """Plan once and do what the plan says."""
-        found = plan(self.observed())
+        found = self.plan()
         for action in found.actions:
             self.perform(action)
         return found

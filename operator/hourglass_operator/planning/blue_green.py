@@ -136,13 +136,19 @@ def _may_serve(turn: Turn, step: Step, aim: Revision, since: datetime) -> bool:
 
 
 def _retire(turn: Turn, step: Step, old: Revision) -> None:
-    """Let a revision that is neither in service nor to be finish what it has, and go."""
-    replaced = turn.serving.notes.get(PROMOTED_AT) if turn.serving else None
-    if not old.promotion or not old.existing or not replaced:
+    """Let a revision that is neither in service nor to be finish what it has, and go.
+
+    Its drain begins when the Service has left it: the note of the promotion may be much older.
+    """
+    noted = turn.serving.notes.get(PROMOTED_AT) if turn.serving else None
+    if not old.promotion or not old.existing or not noted:
         step.size(old, 0)
         return
     settings = turn.spec.rollout
     step.size(old, old.wanted)
+    replaced = turn.switched_at
+    if not replaced:
+        return
     state = drain(
         turn.reports,
         old.hash,

@@ -5,14 +5,18 @@ not own of it is left alone.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
+from hourglass_common.domain.clock import rfc3339
 from hourglass_common.kube.objects import is_terminating, labels
 
 from . import manifests
 from .actions import Action, Create, Delete, Kind, Patch
 from .naming import REVISION_LABEL
 from .observed import Observed
+from .revision import SWITCHED_AT
 from .step import Step, Turn
 
 Manifest = Mapping[str, Any]
@@ -27,7 +31,7 @@ def neighbour_actions(seen: Observed, turn: Turn, step: Step, *, fenced: bool) -
     performer = seen.performer
     revision = _narrowed(seen, turn, step)
     wanted = manifests.service(performer, revision=revision, fenced=fenced)
-    found = ensure(seen.service, wanted, _service_change)
+    found = ensure(seen.service, wanted, partial(_switch, now=seen.now))
     found += ensure(seen.network_policy, manifests.network_policy(performer), _spec_change)
     if step.staged:
         staged = manifests.staged_service(performer, step.staged)
@@ -68,7 +72,7 @@ def ensure(found: Manifest | None, wanted: Manifest, change_of: Any) -> list[Act
     worn = labels(found)
     missing = {k: v for k, v in wanted["metadata"]["labels"].items() if worn.get(k) != v}
     if missing:
-        change["metadata"] = {"labels": missing}
+        change["metadata"] = {**change.get("metadata", {}), "labels": missing}
     if not change:
         return []
     meta, kind = found["metadata"], wanted["kind"]
@@ -81,6 +85,15 @@ def remove(found: Manifest, kind: Kind) -> list[Action]:
         return []
     meta = found["metadata"]
     return [Delete(kind, meta["name"], meta["uid"], meta["resourceVersion"])]
+
+
+def _switch(found: Manifest, wanted: Manifest, now: datetime) -> dict[str, Any]:
+    """Return the change of a Service that also notes when it went over to another revision."""
+    change = _service_change(found, wanted)
+    revision = wanted["spec"]["selector"].get(REVISION_LABEL)
+    if revision and (found["spec"].get("selector") or {}).get(REVISION_LABEL) != revision:
+        change["metadata"] = {"annotations": {SWITCHED_AT: rfc3339(now)}}
+    return change
 
 
 def _service_change(found: Manifest, wanted: Manifest) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hourglass_common.domain.performer_rollout import BLUE_GREEN, RECREATE
-from hourglass_common.kube.objects import condition, is_pod_ready, is_terminating, labels
+from hourglass_common.kube.objects import (
+    annotations,
+    condition,
+    is_pod_ready,
+    is_terminating,
+    labels,
+)
 
 from .actions import Action, Create, Patch, Plan, RestoreReplicas
 from .blue_green import blue_green
@@ -25,7 +31,14 @@ from .receipts import receipts_of
 from .recreate import recreate
 from .replica_sets import change, gate_action, replica_set_actions
 from .report import status_actions
-from .revision import before, read_revisions
+from .revision import (
+    PROMOTED_AT,
+    SWITCHED_AT,
+    Revision,
+    before,
+    in_service,
+    read_revisions,
+)
 from .rolling import roll
 from .status import Situation, status_of, verdict_of
 from .step import Step, Turn
@@ -101,8 +114,19 @@ def _turn(seen: Observed, wish: Wish) -> Turn:
         revisions=revisions,
         wanted=wish.instances,
         reports=seen.reports,
+        switched_at=_switched_at(seen.service, in_service(revisions)),
         now=seen.now,
     )
+
+
+def _switched_at(service: Manifest | None, serving: Revision | None) -> str:
+    """Return when the Service began to select what is in service, "" while it does not."""
+    if service is None or serving is None:
+        return ""
+    chosen = service["spec"].get("selector") or {}
+    if chosen.get(REVISION_LABEL) != serving.hash:
+        return ""
+    return max(annotations(service).get(SWITCHED_AT, ""), serving.notes.get(PROMOTED_AT, ""))
 
 
 def _progress_left(turn: Turn) -> float | None:
@@ -148,15 +172,18 @@ def _overrule(turn: Turn, ruling: Ruling | None, *, stuck: bool) -> list[Action]
 
 
 def _changes(seen: Observed, turn: Turn, step: Step, wish: Wish) -> list[Action]:
-    """Return the changes in their order: what is new, then the notes, then the switch.
+    """Return the changes in their order: what is new, the target, the switch, then the others.
 
     A promotion is noted before the Service follows it: a process that ends in between goes on
-    where it was, instead of back.
+    where it was, instead of back. Nothing is taken out before the Service selects what remains.
     """
     sets = replica_set_actions(seen, turn, step)
     neighbours = neighbour_actions(seen, turn, step, fenced=wish.fence)
-    made = [a for a in (*sets, *neighbours) if isinstance(a, Create)]
-    rest = [a for a in (*sets, *neighbours) if not isinstance(a, Create)]
+    aim = turn.aim.name if turn.aim is not None else ""
+    first = [a for a in sets if _touches([a], aim)]
+    ordered = [*first, *neighbours, *(a for a in sets if a not in first)]
+    made = [a for a in ordered if isinstance(a, Create)]
+    rest = [a for a in ordered if not isinstance(a, Create)]
     gate = gate_action(turn, step)
     return [*made, *rest, *([gate] if gate is not None and not _touches(rest, gate.name) else [])]
 

@@ -38,6 +38,8 @@ REJECTED_AT = f"{GROUP}/rejected-at"
 REJECTED_FOR = f"{GROUP}/rejected-for"
 """The revision that serves instead."""
 GATE = f"{GROUP}/gate"
+SWITCHED_AT = f"{GROUP}/switched-at"
+"""On the Service: when it began to select the revision that it selects."""
 DRAINING_SINCE = f"{GROUP}/draining-since"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -57,6 +59,7 @@ ANNOTATIONS = frozenset(
         REJECTED_AT,
         REJECTED_FOR,
         GATE,
+        SWITCHED_AT,
         DRAINING_SINCE,
         DELETION_COST,
     }

@@ -31,7 +31,11 @@ from .target import Marks, Target, find
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One look at a rollout: ``wanted`` instances of ``target``; ``current`` is the spec's own."""
+    """One look at a rollout: ``wanted`` instances of ``target``; ``current`` is the spec's own.
+
+    ``switched_at`` is when the Service began to select the revision in service and no other, ""
+    while it does not.
+    """
 
     spec: PerformerSpec
     current: str
@@ -39,6 +43,7 @@ class Turn:
     revisions: tuple[Revision, ...]
     wanted: int
     reports: tuple[DrainReport, ...]
+    switched_at: str
     now: datetime
 
     @property
