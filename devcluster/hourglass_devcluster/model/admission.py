@@ -53,9 +53,9 @@ class Admission:
             found = list(builtin_causes(kind, new, old))
         else:
             found = list(validation.causes(self.schemas, schema, new))
-            if not found:
-                found = list(rules.causes(self.schemas, schema, new, old))
-            elif old is None and any(each.reason != "FieldValueDuplicate" for each in found):
+            if not any(each.reason in _BLOCKING for each in found):
+                found += rules.causes(self.schemas, schema, new, old)
+            elif old is None:
                 found.append(_RULES_NOT_CHECKED)
         if found:
             raise meta.invalid_object(kind, new, found)
@@ -82,6 +82,17 @@ def _listed(paths: Sequence[str]) -> str:
     said = [f"{path}: field not declared in schema" for path in paths]
     return said[0] if len(said) == 1 else "errors:\n" + "\n".join(f"  {each}" for each in said)
 
+
+_BLOCKING = frozenset(
+    {
+        "FieldValueNotSupported",
+        "FieldValueRequired",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+    }
+)
+"""What leaves rules nothing to be asked of."""
 
 _RULES_NOT_CHECKED = Cause(
     "FieldValueInvalid",

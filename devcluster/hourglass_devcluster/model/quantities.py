@@ -97,6 +97,16 @@ def _sign(quantity: Any) -> int:
     return (value > 0) - (value < 0)
 
 
+def _is_whole(value: Decimal) -> bool:
+    return value == value.to_integral_value() and abs(value) <= _LARGEST
+
+
+def _as_integer(value: Decimal) -> int:
+    if not _is_whole(value):
+        raise ValueError("cannot convert value to integer")
+    return int(value)
+
+
 def _no_overload(name: str, value: Any) -> TypeError:
     kinds = {bool: "bool", int: "int", float: "double", str: "string", list: "list"}
     return TypeError(f"no such overload: {name}({kinds.get(type(value), 'map')})")
@@ -109,6 +119,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "compareTo": lambda one, other: _compared("compareTo", one, other),
     "isLessThan": lambda one, other: _compared("isLessThan", one, other) < 0,
     "isGreaterThan": lambda one, other: _compared("isGreaterThan", one, other) > 0,
+    "isInteger": lambda one: _is_whole(_value("isInteger", one)),
+    "asInteger": lambda one: _as_integer(_value("asInteger", one)),
     "add": lambda one, other: _shown(_value("add", one) + _operand("add", other)),
     "sub": lambda one, other: _shown(_value("sub", one) - _operand("sub", other)),
 }

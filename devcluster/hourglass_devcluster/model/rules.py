@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from .quantities import FUNCTIONS
 from .schema import Schema, Schemas, list_type
 from .status import Cause
@@ -34,9 +36,15 @@ def causes(
             below = schemas.field(schema, key)
             if below:
                 before = old.get(key) if isinstance(old, Mapping) else None
-                yield from causes(schemas, below, value, before, f"{path}.{key}" if path else key)
+                yield from causes(schemas, below, value, before, _below(schema, path, key))
     elif isinstance(new, list):
         yield from _of_items(schemas, schema, new, old, path)
+
+
+def _below(schema: Schema, path: str, key: str) -> str:
+    if key not in (schema.get("properties") or {}):
+        return f"{path}[{key}]"  # as the API's rules name the values of maps; its schema has a dot
+    return f"{path}.{key}" if path else key
 
 
 def _of_items(
@@ -78,10 +86,11 @@ def _broken(rule: Manifest, new: Any, old: Any, path: str) -> Iterator[Cause]:
         said = _message(rule, variables)
         reason = str(rule.get("reason") or "FieldValueInvalid")
         field = f"{path}{rule['fieldPath']}" if rule.get("fieldPath") else path or "<nil>"
-        yield Cause(reason, _prefixed(reason, said), field.removeprefix("."))
+        yield Cause(reason, _prefixed(reason, said, new), field.removeprefix("."))
 
 
-def _prefixed(reason: str, message: str) -> str:
+def _prefixed(reason: str, message: str, value: Any) -> str:
+    """Return the text of a refusal; only those of plain values show the value."""
     match reason:
         case "FieldValueForbidden":
             return f"Forbidden: {message}"
@@ -89,8 +98,10 @@ def _prefixed(reason: str, message: str) -> str:
             return f"Required value: {message}"
         case "FieldValueDuplicate":
             return f"Duplicate value: {message}"
-        case _:
+        case _ if isinstance(value, Mapping | list):
             return f"Invalid value: {message}"
+        case _:
+            return f"Invalid value: {orjson.dumps(value).decode()}: {message}"
 
 
 def _message(rule: Manifest, variables: dict[str, Any]) -> str:
