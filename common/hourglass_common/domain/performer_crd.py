@@ -4,7 +4,7 @@ from typing import Any
 
 from .performer import GROUP, NAME_RULE, VERSION, PerformerSpec
 from .performer_status import PerformerStatus
-from .schema import object_schema
+from .schema import object_schema, with_rules
 
 _COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("AVS", "string", ".spec.avsAddress", 0),
@@ -74,7 +74,7 @@ def _schema() -> dict[str, Any]:
                 "description": "Version of this schema: hourglass.eigenlayer.io/v1alpha1.",
             },
             "kind": {"type": "string", "description": "Performer."},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
             "spec": {"description": "What should run.", **object_schema(PerformerSpec)},
             "status": {
                 "description": "What runs; written by the operator.",
@@ -84,10 +84,5 @@ def _schema() -> dict[str, Any]:
                 **object_schema(PerformerStatus),
             },
         },
-        "x-kubernetes-validations": [
-            {
-                "rule": "self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",
-                "message": NAME_RULE,
-            }
-        ],
+        **with_rules((NAME_RULE,)),
     }

@@ -2,8 +2,9 @@
 
 from base64 import b64decode
 from dataclasses import dataclass
+from typing import ClassVar
 
-from .schema import described
+from .schema import Rule, described
 
 ROLLING_UPDATE = "RollingUpdate"
 BLUE_GREEN = "BlueGreen"
@@ -64,14 +65,14 @@ class Gate:
         "A task that every staged instance must answer as expected.",
         default=None,
         rules=(
-            (
+            Rule(
                 "!has(self.encoding) || self.encoding != 'Hex' || ["
                 "has(self.payload) ? self.payload : '', "
                 "has(self.expectedOutput) ? self.expectedOutput : ''"
                 "].all(text, text.matches('^(0x)?([0-9a-fA-F]{2})*$'))",
                 "payload and expectedOutput must be pairs of hexadecimal digits",
             ),
-            (
+            Rule(
                 "!has(self.encoding) || self.encoding != 'Base64' || ["
                 "has(self.payload) ? self.payload : '', "
                 "has(self.expectedOutput) ? self.expectedOutput : ''"
@@ -108,6 +109,17 @@ class BlueGreen:
 class Strategy:
     """How a new revision takes over."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.rollingUpdate) || !has(self.type) || self.type == 'RollingUpdate'",
+            "rollingUpdate goes with type RollingUpdate only",
+        ),
+        Rule(
+            "!has(self.blueGreen) || (has(self.type) && self.type == 'BlueGreen')",
+            "blueGreen goes with type BlueGreen only",
+        ),
+    )
+
     type: str = described(
         "RollingUpdate: instance by instance. BlueGreen: complete beside the old one, then one "
         "switch. Recreate: after the old one is gone.",
@@ -118,7 +130,7 @@ class Strategy:
         "Only for RollingUpdate.",
         default_factory=RollingUpdate,
         rules=(
-            (
+            Rule(
                 "!(has(self.maxSurge) && string(self.maxSurge).matches('^0+%?$') && "
                 "(!has(self.maxUnavailable) || string(self.maxUnavailable).matches('^0+%?$')))",
                 "maxSurge and maxUnavailable can not both be 0: no instance could ever be replaced",
@@ -129,7 +141,7 @@ class Strategy:
         "Only for BlueGreen.",
         default_factory=BlueGreen,
         rules=(
-            (
+            Rule(
                 "!has(self.autoPromoteAfterSeconds) || !has(self.abortAfterSeconds) || "
                 "self.autoPromoteAfterSeconds < self.abortAfterSeconds",
                 "autoPromoteAfterSeconds must be less than abortAfterSeconds",
@@ -138,21 +150,24 @@ class Strategy:
     )
 
 
-STRATEGY_RULES = (
-    (
-        "!has(self.rollingUpdate) || !has(self.type) || self.type == 'RollingUpdate'",
-        "rollingUpdate goes with type RollingUpdate only",
-    ),
-    (
-        "!has(self.blueGreen) || (has(self.type) && self.type == 'BlueGreen')",
-        "blueGreen goes with type BlueGreen only",
-    ),
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """An explicit act on a rollout; it is void once the spec asks for another revision."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.action == 'Rollback' || !has(self.revision) || self.revision == '' || "
+            "self.revision == self.decidedForHash",
+            "Promote and Abort are about the revision that the spec asks for: leave revision out, "
+            "or repeat decidedForHash; Rollback returns to an earlier one",
+        ),
+        Rule(
+            "self.action != 'Rollback' || !has(self.revision) || "
+            "self.revision != self.decidedForHash",
+            "Rollback returns to an earlier revision, not to the one that the spec asks for: "
+            "Promote that one",
+        ),
+    )
 
     action: str = described(
         "Promote the staged revision, Abort it, or Rollback to an earlier one.",
@@ -166,7 +181,10 @@ class Decision:
         pattern=_REVISION,
     )
     decided_for_hash: str = described(
-        "status.revision at the time of the decision.", max_length=63, pattern=_REVISION
+        "status.revision at the time of the decision.",
+        min_length=1,
+        max_length=63,
+        pattern=_REVISION,
     )
 
 

@@ -7,15 +7,33 @@ the parser and the writer alike.
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
-Rule = tuple[str, str]
-"""A CEL expression over ``self``, and the text of its refusal."""
+
+
+class Rule(NamedTuple):
+    """A CEL condition over ``self``, and the text of its refusal.
+
+    ``expression`` makes a text that names what is wrong; ``at`` is the field that is blamed, as in
+    ``.metadata.name``, if not the one that has the rule.
+    """
+
+    condition: str
+    message: str
+    expression: str = ""
+    at: str = ""
+
+    def schema(self) -> dict[str, str]:
+        """Return the rule as a CRD has it."""
+        found = {"rule": self.condition, "message": self.message}
+        found |= {"messageExpression": self.expression} if self.expression else {}
+        return found | ({"fieldPath": self.at} if self.at else {})
+
 
 _DETAILS = "schema"
 
@@ -34,7 +52,9 @@ class Details:
     integer_format: str = ""
     max_items: int | None = None
     rules: tuple[Rule, ...] = ()
+    value_rules: tuple[Rule, ...] = ()
     any_json: bool = False
+    json_schema: Json | None = None
     quantity: bool = False
     int_or_percent: bool = False
     date_time: bool = False
@@ -52,7 +72,8 @@ def described(
     """Declare a field: required without a default.
 
     ``max_length`` of a collection bounds its strings; ``keep_default`` writes the field even
-    where it equals its default; ``date_time`` fields are optional RFC 3339 strings.
+    where it equals its default; ``value_rules`` are those of a map's values; ``date_time`` fields
+    are optional RFC 3339 strings; ``json_schema`` is the schema of a field that stays JSON.
     """
     described = Details(text=text, **details)
     if described.date_time and default is MISSING:
@@ -71,7 +92,10 @@ def camel_case(name: str) -> str:
 
 
 def object_schema(cls: type) -> dict[str, Any]:
-    """Return the schema of a dataclass whose fields are ``described``."""
+    """Return the schema of a dataclass whose fields are ``described``.
+
+    A class attribute ``RULES`` holds the rules of the object as a whole.
+    """
     hints = typing.get_type_hints(cls)
     properties: dict[str, Any] = {}
     required: list[str] = []
@@ -85,7 +109,12 @@ def object_schema(cls: type) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if required:
         schema["required"] = required
-    return schema
+    return schema | with_rules(getattr(cls, "RULES", ()))
+
+
+def with_rules(rules: Sequence[Rule]) -> dict[str, Any]:
+    """Return the part of a schema that holds ``rules``."""
+    return {"x-kubernetes-validations": [rule.schema() for rule in rules]} if rules else {}
 
 
 def _field_schema(hint: Any, entry: "dataclasses.Field[Any]", details: Details) -> dict[str, Any]:
@@ -96,7 +125,8 @@ def _field_schema(hint: Any, entry: "dataclasses.Field[Any]", details: Details) 
         schema["default"] = shown
     if details.rules:
         schema["x-kubernetes-validations"] = [
-            {"rule": rule, "message": message} for rule, message in details.rules
+            *schema.get("x-kubernetes-validations", ()),
+            *(rule.schema() for rule in details.rules),
         ]
     return schema
 
@@ -107,12 +137,15 @@ def _type_schema(hint: Any, details: Details) -> dict[str, Any]:
     origin = typing.get_origin(hint)
     if origin is tuple:
         return _list_schema(typing.get_args(hint)[0], details)
+    if details.json_schema is not None:
+        return dict(details.json_schema)
     if details.any_json:
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     if details.int_or_percent:
         return _int_or_percent()
     if origin is not None and issubclass(origin, Mapping):
         values = _quantity() if details.quantity else _string(details)
+        values |= with_rules(details.value_rules)
         return {"type": "object", "additionalProperties": values} | _bound(
             "maxProperties", details.max_items
         )
@@ -151,10 +184,6 @@ def _quantity() -> dict[str, Any]:
         "x-kubernetes-int-or-string": True,
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "maxLength": 64,
-        "pattern": (
-            r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
-            r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
-        ),
     }
 
 

@@ -6,10 +6,11 @@ are found by the labels that Node Feature Discovery puts on nodes.
 
 from typing import Any
 
-from hourglass_common.domain.performer import HardwareRequirements, PerformerSpec
+from hourglass_common.domain.performer import PerformerSpec
+from hourglass_common.domain.performer_pod import HardwareRequirements
+from hourglass_common.domain.resource_rules import SGX_RESOURCE
 from hourglass_common.domain.schema import to_json
 
-SGX_RESOURCE = "sgx.intel.com/enclave"
 TEE_LABELS = {
     "sgx": "feature.node.kubernetes.io/cpu-security.sgx.enabled",
     "sev": "feature.node.kubernetes.io/cpu-security.sev.enabled",

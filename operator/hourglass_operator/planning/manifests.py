@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from hourglass_common.domain.performer import (
-    GROUP,
-    VERSION,
-    EnvironmentVariable,
-    Performer,
-    PerformerSpec,
-)
+from hourglass_common.domain.performer import GROUP, VERSION, Performer, PerformerSpec
+from hourglass_common.domain.performer_pod import EnvironmentVariable
 from hourglass_common.domain.schema import to_json
 
 from .hardware import affinity, resources, tee_node_labels
