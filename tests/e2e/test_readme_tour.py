@@ -1,4 +1,4 @@
-"""The README's tour, run as a reader would run it, and its outputs compared."""
+"""The tours of the README and of a how-to, run as a reader would run them, outputs compared."""
 
 import os
 import re
@@ -48,13 +48,18 @@ def has_the_reader_s_ports() -> bool:
     return True
 
 
-def test_the_readme_has_a_tour() -> None:
-    found = list(steps((REPOSITORY / "README.md").read_text()))
-    assert len(found) >= 6
+TOURS = ("README.md", "docs/how-to/roll-out.md")
+
+
+@pytest.mark.parametrize("document", TOURS)
+def test_the_documents_have_a_tour(document: str) -> None:
+    found = list(steps((REPOSITORY / document).read_text()))
+    assert len(found) >= 5
     assert all(step.expected for step in found)
 
 
-async def test_the_tour_does_what_the_readme_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", TOURS)
+async def test_the_tour_does_what_the_document_says(document: str, tmp_path: Path) -> None:
     missing = [name for name in ("kubectl", "grpcurl") if tool(name) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} neither in KUBEBUILDER_ASSETS nor in PATH")
@@ -76,7 +81,7 @@ async def test_the_tour_does_what_the_readme_says(tmp_path: Path) -> None:
             "HOURGLASS_CONTROL": dev.addresses["performerControl"],
         }
         exports = ""
-        for step in steps((REPOSITORY / "README.md").read_text()):
+        for step in steps((REPOSITORY / document).read_text()):
             commands = step.commands
             for told, found in actual.items():
                 commands = commands.replace(told, found)

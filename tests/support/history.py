@@ -47,7 +47,9 @@ class History:
     client: KubeClient
     namespace: str
     events: list[Happened] = field(default_factory=list[Happened])
-    objects: dict[tuple[str, str], Manifest] = field(default_factory=dict[tuple[str, str], Manifest])
+    objects: dict[tuple[str, str], Manifest] = field(
+        default_factory=dict[tuple[str, str], Manifest]
+    )
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -111,7 +113,10 @@ class History:
                 service = None if event.type == "DELETED" else event.object
             if service is not None and event.version >= since:
                 chosen = (service["spec"].get("selector") or {}).items()
-                yield event.version, sum(chosen <= labels(p).items() for p in pods.values() if is_pod_ready(p))
+                yield (
+                    event.version,
+                    sum(chosen <= labels(p).items() for p in pods.values() if is_pod_ready(p)),
+                )
 
     async def _follow(self, resource: Resource) -> None:
         page = await self.client.list(resource, self.namespace)
@@ -149,4 +154,3 @@ def _performer(plural: str, found: Manifest) -> str:
     if plural == "performers":
         return str(found["metadata"]["name"])
     return labels(found).get(PERFORMER_LABEL, "")
-

@@ -81,7 +81,7 @@ async def test_the_leader_alone_reconciles_and_gives_the_lease_back(cluster: Clu
         follower = group.create_task(run(cluster.settings(**elect)))
         await cluster.create()
         await asyncio.wait({follower}, timeout=1.5)
-        assert "status" not in await cluster.performer()
+        assert (await cluster.performer())["status"] == {"observedGeneration": -1}
         follower.cancel()
     async with cluster.operator(**elect):
         await cluster.until_condition("Ready", "True")
