@@ -23,6 +23,7 @@ from hourglass_common.kube.resources import (
     PODS,
     REPLICA_SETS,
     SERVICES,
+    Manifest,
     Resource,
 )
 from hourglass_common.runtime.admin import make_app, serve_admin
@@ -33,7 +34,7 @@ from hourglass_services.rpc.server import RpcServer
 from .control.server import make_control_server
 from .control.service import Caches as ControlCaches
 from .planning.observed import Defaults
-from .runtime import metrics
+from .runtime import metrics, slim
 from .runtime.controller import Controller, Identity
 from .runtime.gather import Caches
 from .runtime.leader import Leader
@@ -45,6 +46,8 @@ SYNC_SECONDS = 60.0
 STALE_SECONDS = 180.0
 STOP_SECONDS = 1.0
 _OWNED = "app=hourglass-performer"
+
+Transform = Callable[[Manifest], Manifest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +114,28 @@ def _caches(
     """Return the caches that are planned from, and that of the EndpointSlices."""
     namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
 
-    def follow(resource: Resource, selector: str = "") -> Reflector:
-        return Reflector(client, resource, namespace, label_selector=selector, clock=clock, rng=rng)
+    def follow(resource: Resource, transform: Transform, selector: str = "") -> Reflector:
+        return Reflector(
+            client,
+            resource,
+            namespace,
+            label_selector=selector,
+            transform=transform,
+            clock=clock,
+            rng=rng,
+        )
 
     caches = Caches(
-        performers=follow(PERFORMERS),
-        replica_sets=follow(REPLICA_SETS, _OWNED),
-        pods=follow(PODS, _OWNED),
-        services=follow(SERVICES),
-        network_policies=follow(NETWORK_POLICIES, _OWNED),
-        disruption_budgets=follow(POD_DISRUPTION_BUDGETS, _OWNED),
-        drain_leases=follow(LEASES, f"{DRAIN_LABEL}=true"),
+        performers=follow(PERFORMERS, slim.performer),
+        replica_sets=follow(REPLICA_SETS, slim.replica_set, _OWNED),
+        pods=follow(PODS, slim.pod, _OWNED),
+        services=follow(SERVICES, slim.service),
+        network_policies=follow(NETWORK_POLICIES, slim.neighbour, _OWNED),
+        disruption_budgets=follow(POD_DISRUPTION_BUDGETS, slim.neighbour, _OWNED),
+        drain_leases=follow(LEASES, slim.drain_lease, f"{DRAIN_LABEL}=true"),
         defaults=Defaults(settings.default_security_profile),
     )
-    return caches, follow(ENDPOINT_SLICES)
+    return caches, follow(ENDPOINT_SLICES, slim.endpoint_slice)
 
 
 async def _serve_probes(

@@ -1,7 +1,7 @@
 """A namespace in memory: does what the API, the ReplicaSet controller and kubelet would do."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from hourglass_common.domain.clock import rfc3339
 from hourglass_common.domain.drain_report import DrainReport
 from hourglass_common.domain.performer import parse_performer
 from hourglass_common.kube.objects import controller_of, is_pod_ready
+from hourglass_common.kube.resources import Manifest
 from hourglass_operator.planning.actions import (
     Action,
     Create,
@@ -26,6 +27,7 @@ from hourglass_operator.planning.naming import revision_of, staged_service_name
 from hourglass_operator.planning.observed import Observed
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.revision import DELETION_COST, GATE, GateResult, gate_note
+from hourglass_operator.runtime import slim
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PERFORMER_UID = "performer-uid"
@@ -68,16 +70,17 @@ class SimulatedCluster:
     version: int = 1
 
     def observed(self) -> Observed:
-        performer = parse_performer(self.performer)
+        """Return what the operator's caches would show: objects in their slim form."""
+        performer = parse_performer(slim.performer(self.performer))
         return Observed(
             performer=performer,
             revision=revision_of(performer.spec),
-            replica_sets=tuple(self.replica_sets.values()),
-            pods=tuple(self.pods.values()),
-            service=self.service,
-            staged_service=self.staged_service,
-            network_policy=self.network_policy,
-            disruption_budget=self.disruption_budget,
+            replica_sets=tuple(map(slim.replica_set, self.replica_sets.values())),
+            pods=tuple(map(slim.pod, self.pods.values())),
+            service=_slim(slim.service, self.service),
+            staged_service=_slim(slim.service, self.staged_service),
+            network_policy=_slim(slim.neighbour, self.network_policy),
+            disruption_budget=_slim(slim.neighbour, self.disruption_budget),
             reports=self.reports,
             foreign=self.foreign,
             now=START + timedelta(seconds=self.seconds),
@@ -236,6 +239,10 @@ class SimulatedCluster:
             mine = list(self._pods_of(name))
             ready = sum(1 for pod in mine if is_pod_ready(pod))
             found["status"] = {"replicas": len(mine), "readyReplicas": ready}
+
+
+def _slim(transform: Callable[[Manifest], Manifest], found: Manifest | None) -> Manifest | None:
+    return None if found is None else transform(found)
 
 
 def _cost(pod: dict[str, Any]) -> int:

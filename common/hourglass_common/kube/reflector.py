@@ -27,11 +27,13 @@ from .watch_state import (
     WatchState,
     advance,
     apply_change,
+    key_of,
+    sharing,
 )
 
 log = get_logger(__name__)
 
-PAGE_SIZE = 500
+PAGE_SIZE = 100
 WATCH_SECONDS = 290
 IDLE_SECONDS = 90.0
 """Servers send a bookmark about once a minute: longer silence is a dead connection."""
@@ -43,6 +45,9 @@ class Reflector:
     ``on_change`` is called synchronously after each change of the cache, in order, and before
     ``synced`` is set for the first list; it must be quick and must not raise. A list that can
     not be made is never an empty cache: what was known stays.
+
+    ``transform`` is given each object before it is kept, and returns what is kept of it: pure, and
+    total for whatever the API serves. Name, namespace, uid and resourceVersion must stay.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Reflector:
         *,
         label_selector: str = "",
         on_change: Callable[[Change], None] | None = None,
+        transform: Callable[[Manifest], Manifest] | None = None,
         clock: Clock,
         rng: random.Random | None = None,
         idle_seconds: float = IDLE_SECONDS,
@@ -63,6 +69,7 @@ class Reflector:
         self._client = client
         self._selector = label_selector
         self._listeners: list[Callable[[Change], None]] = [on_change] if on_change else []
+        self._transform = transform
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311  jitter, not a secret
         self._idle_seconds = idle_seconds
@@ -126,7 +133,10 @@ class Reflector:
         except HourglassError as error:
             self._broke(error)
             return
-        self._feed(PageRead(page.items, page.resource_version, page.continue_))
+        items = page.items
+        if self._transform is not None:
+            items = tuple(map(self._transform, items))
+        self._feed(PageRead(items, page.resource_version, page.continue_))
 
     async def _watch(self, version: str) -> None:
         events: AsyncIterator[Manifest] = self._client.watch(
@@ -140,13 +150,19 @@ class Reflector:
         try:
             async with aclosing(events) as stream:  # type: ignore[type-var]
                 async for event in stream:
-                    self._feed(EventRead(event))
+                    self._feed(EventRead(self._kept(event)))
                     if not isinstance(self._state.phase, Watching):
                         return
         except HourglassError as error:
             self._broke(error)
             return
         self._feed(Ended())
+
+    def _kept(self, event: Manifest) -> Manifest:
+        if self._transform is None or event.get("type") not in ("ADDED", "MODIFIED"):
+            return event
+        new = self._transform(event["object"])
+        return {**event, "object": sharing(self._cache.get(key_of(new)), new)}
 
     def _broke(self, error: HourglassError) -> None:
         gone = isinstance(error, KubeError) and error.is_gone

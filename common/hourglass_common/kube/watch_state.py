@@ -156,6 +156,20 @@ def key_of(manifest: Manifest) -> Key:
     return meta.get("namespace") or "", meta["name"]
 
 
+def sharing(old: Any, new: Any) -> Any:
+    """Return ``new``, built from the parts of ``old`` that are equal to its own.
+
+    However many versions of an object somebody holds, what did not change is in memory once.
+    """
+    if old == new:
+        return old
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {key: sharing(old[key], part) if key in old else part for key, part in new.items()}
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [sharing(before, after) for before, after in zip(old, new, strict=True)]
+    return new
+
+
 def _page(
     state: WatchState, phase: Listing, cache: Mapping[Key, Manifest], page: PageRead, now: float
 ) -> tuple[WatchState, tuple[Change, ...]]:

@@ -28,6 +28,7 @@ from .apply import Write, Writer
 from .events import EventRecorder
 from .expectations import Expectations, Object
 from .gather import Caches
+from .slim import is_same
 from .workqueue import WorkQueue
 
 log = get_logger(__name__)
@@ -114,13 +115,15 @@ class Controller:
             status = change.new.get("status") or {}
             metrics.PERFORMER_READY.labels(*change.key).set(ready.get("status") == "True")
             metrics.PERFORMER_INSTANCES.labels(*change.key).set(status.get("readyReplicas", 0))
-        self._queue.add(change.key)
+        if not _is_no_news(change):
+            self._queue.add(change.key)
 
     def _on_child(self, plural: str, change: Change) -> None:
-        for side in (change.old, change.new):
-            key = self._caches.performer_of(side) if side is not None else None
-            if key is None:
-                continue
+        if _is_no_news(change):
+            return
+        sides = [side for side in (change.old, change.new) if side is not None]
+        owners = {key for key in map(self._caches.performer_of, sides) if key is not None}
+        for key in owners:
             if change.new is None:
                 self._expectations.gone(key, (plural, *change.key))
             self._queue.add(key)
@@ -240,6 +243,11 @@ class Controller:
         plural, namespace, name = what
         found = self._by_plural[plural].objects.get((namespace, name))
         return int(found["metadata"]["resourceVersion"]) if found is not None else None
+
+
+def _is_no_news(change: Change) -> bool:
+    """Return whether only what no plan looks at has changed: kubelet alone writes much of that."""
+    return change.old is not None and change.new is not None and is_same(change.old, change.new)
 
 
 class _RefusedError(Exception):

@@ -1,5 +1,6 @@
 """The operator on a real API server with the real ReplicaSet and garbage collectors."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import yaml
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.objects import condition
 from hourglass_common.kube.resources import EVENTS, PERFORMERS, PODS, REPLICA_SETS, SERVICES
+from hourglass_operator.planning.revision import DELETION_COST
+from prometheus_client import REGISTRY
 
 from tests.support.operator_cluster import Cluster, until
 
@@ -166,6 +169,30 @@ async def test_transitions_become_events(cluster: Cluster) -> None:
             return reasons if "InstancesReady" in reasons else None
 
         assert "Starting" in await until(reported, "events of the performer")
+
+
+async def test_a_change_that_no_plan_looks_at_wakes_nobody(cluster: Cluster) -> None:
+    def added() -> float:
+        return REGISTRY.get_sample_value("workqueue_adds_total", {"name": "performer"}) or 0.0
+
+    async def annotate(pod: str, key: str) -> None:
+        patch = {"metadata": {"annotations": {key: "1"}}}
+        await cluster.client.merge_patch(PODS, cluster.namespace, pod, patch)
+
+    async with cluster.operator():
+        await cluster.create()
+        found = await cluster.until_condition("Ready", "True")
+        pod = found["status"]["podName"]
+        await asyncio.sleep(0.5)  # the last of what led here is looked at
+        before = added()
+        await annotate(pod, "example.com/noise")
+        await annotate(pod, DELETION_COST)  # one that is looked at: it comes by the same watch
+
+        async def woken() -> bool | None:
+            return True if added() > before else None
+
+        await until(woken, "the second change is noticed")
+    assert added() == before + 1
 
 
 async def test_scaling_is_by_the_scale_subresource_too(cluster: Cluster) -> None:

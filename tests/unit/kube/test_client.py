@@ -14,7 +14,7 @@ from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import Connection
 from hourglass_common.kube.errors import KubeError, KubeUnavailableError
 from hourglass_common.kube.reflector import Reflector
-from hourglass_common.kube.resources import CONFIG_MAPS, PODS
+from hourglass_common.kube.resources import CONFIG_MAPS, PODS, Manifest
 from hourglass_common.kube.watch_state import Change
 from hourglass_common.runtime.system_clock import SystemClock
 
@@ -203,7 +203,9 @@ class Cluster:
         self.watches = list(watches)
         self.lists = 0
         self.versions: list[str] = []
-        self.items = [{"metadata": {"name": "a", "uid": "u", "resourceVersion": "1"}}]
+        self.items: list[dict[str, Any]] = [
+            {"metadata": {"name": "a", "uid": "u", "resourceVersion": "1"}}
+        ]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
@@ -217,7 +219,11 @@ class Cluster:
         return await streamed(request, *script, hang=not self.watches)
 
 
-async def following(cluster: Cluster, until: Callable[[Reflector], bool]) -> list[Change]:
+async def following(
+    cluster: Cluster,
+    until: Callable[[Reflector], bool],
+    transform: Callable[[Manifest], Manifest] | None = None,
+) -> list[Change]:
     changes: list[Change] = []
     enough = asyncio.Event()
 
@@ -231,6 +237,7 @@ async def following(cluster: Cluster, until: Callable[[Reflector], bool]) -> lis
             client,
             CONFIG_MAPS,
             on_change=note,
+            transform=transform,
             clock=SystemClock(),
             rng=random.Random(1),
             idle_seconds=5,
@@ -273,6 +280,21 @@ async def test_a_reflector_lists_again_after_410_and_notices_deletions() -> None
 
 def seen(reflector: Reflector) -> str:
     return str(reflector.objects["", "a"]["metadata"]["resourceVersion"])
+
+
+async def test_what_is_kept_is_what_the_transform_leaves() -> None:
+    changed = {"metadata": {"name": "a", "uid": "u", "resourceVersion": "11"}, "spec": {}}
+    modified = orjson.dumps({"type": "MODIFIED", "object": changed}) + b"\n"
+    cluster = Cluster((modified, line("DELETED", 12)))
+    cluster.items[0]["spec"] = {"large": "x"}
+
+    def bare(manifest: Manifest) -> Manifest:
+        return {"metadata": manifest["metadata"]}
+
+    changes = await following(cluster, lambda r: not r.objects and r.version == "12", bare)
+    kept = [change.new or change.old for change in changes]
+    assert [change.kind for change in changes] == ["added", "modified", "deleted"]
+    assert all(list(manifest or {}) == ["metadata"] for manifest in kept)
 
 
 async def test_a_list_that_fails_says_what_to_check() -> None:
