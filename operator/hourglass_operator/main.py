@@ -72,8 +72,8 @@ async def run(
     async with AsyncExitStack() as stack:
         connection = await connect(settings.kubeconfig)
         client = await stack.enter_async_context(KubeClient(connection))
-        caches, slices = _caches(client, settings, clock, rng)
-        reflectors = (*caches.all(), slices)
+        caches = _caches(client, settings, clock, rng)
+        reflectors = caches.all()
         leader = Leader(
             client,
             settings.leader_election_namespace or connection.namespace,
@@ -85,7 +85,7 @@ async def run(
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
         controller = Controller(client, caches, clock, rng, identity, qps=settings.kube_api_qps)
-        control_caches = ControlCaches(caches.performers, slices, caches.pods)
+        control_caches = ControlCaches(caches.performers, caches.endpoint_slices, caches.pods)
         server = make_control_server(client, control_caches)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for follower in reflectors:
@@ -110,8 +110,8 @@ async def run(
 
 def _caches(
     client: KubeClient, settings: OperatorSettings, clock: Clock, rng: random.Random
-) -> tuple[Caches, Reflector]:
-    """Return the caches that are planned from, and that of the EndpointSlices."""
+) -> Caches:
+    """Return the caches that are planned from, and that PerformerControl shows."""
     namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
 
     def follow(resource: Resource, transform: Transform, selector: str = "") -> Reflector:
@@ -125,7 +125,7 @@ def _caches(
             rng=rng,
         )
 
-    caches = Caches(
+    return Caches(
         performers=follow(PERFORMERS, slim.performer),
         replica_sets=follow(REPLICA_SETS, slim.replica_set, _OWNED),
         pods=follow(PODS, slim.pod, _OWNED),
@@ -133,9 +133,9 @@ def _caches(
         network_policies=follow(NETWORK_POLICIES, slim.neighbour, _OWNED),
         disruption_budgets=follow(POD_DISRUPTION_BUDGETS, slim.neighbour, _OWNED),
         drain_leases=follow(LEASES, slim.drain_lease, f"{DRAIN_LABEL}=true"),
+        endpoint_slices=follow(ENDPOINT_SLICES, slim.endpoint_slice),
         defaults=Defaults(settings.default_security_profile),
     )
-    return caches, follow(ENDPOINT_SLICES, slim.endpoint_slice)
 
 
 async def _serve_probes(

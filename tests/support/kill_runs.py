@@ -1,7 +1,6 @@
 """Disturb a rollout at one of the operator's writes, and say what became of it."""
 
 import asyncio
-import json
 import signal
 import time
 from collections import Counter
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from hourglass_common.kube.resources import PERFORMERS
@@ -78,7 +76,7 @@ class Lane:
         if scenario.act is not None:
             await self._begin(name, scenario, run)
         since = len(self.proxy.journal)
-        first = int((await self._performers_version()))
+        first = int(await self._performers_version())
         hit = self._arm(name, point)
         await self._act(name, scenario)
         acted_at = time.monotonic()

@@ -31,13 +31,13 @@ def why_unavailable() -> str | None:
     return None if (Path(assets) / "kwok").exists() else "KUBEBUILDER_ASSETS lacks kwok"
 
 
-def node() -> dict[str, Any]:
+def node(name: str = NODE) -> dict[str, Any]:
     """Return a Node object with room for many pods."""
     room = {"cpu": "64", "memory": "256Gi", "pods": "500"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": NODE, "annotations": {"kwok.x-k8s.io/node": "fake"}},
+        "metadata": {"name": name, "annotations": {"kwok.x-k8s.io/node": "fake"}},
         "status": {"capacity": room, "allocatable": room},
     }
 
@@ -65,7 +65,7 @@ def playing(kubeconfig: Path, folder: Path) -> Iterator[None]:
             process.wait()
 
 
-async def place_pods(client: KubeClient, namespace: str) -> None:
+async def place_pods(client: KubeClient, namespace: str, node_name: str = NODE) -> None:
     """Bind every pod of the namespace to the played node, until cancelled."""
     waiting: asyncio.Queue[str] = asyncio.Queue(1000)
 
@@ -82,6 +82,6 @@ async def place_pods(client: KubeClient, namespace: str) -> None:
                 "apiVersion": "v1",
                 "kind": "Binding",
                 "metadata": {"name": name},
-                "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": node_name},
             }
             await client.create(PODS, namespace, body, name=name, subresource="binding")

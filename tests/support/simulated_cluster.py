@@ -10,7 +10,7 @@ from typing import Any
 from hourglass_common.domain.clock import rfc3339
 from hourglass_common.domain.drain_report import DrainReport
 from hourglass_common.domain.performer import parse_performer
-from hourglass_common.kube.objects import controller_of, is_pod_ready
+from hourglass_common.kube.objects import EndpointAddress, controller_of, is_pod_ready
 from hourglass_common.kube.resources import Manifest
 from hourglass_operator.planning.actions import (
     Action,
@@ -82,12 +82,23 @@ class SimulatedCluster:
             network_policy=_slim(slim.neighbour, self.network_policy),
             disruption_budget=_slim(slim.neighbour, self.disruption_budget),
             reports=self.reports,
+            staged_endpoints=self._staged_endpoints(),
             foreign=self.foreign,
             now=START + timedelta(seconds=self.seconds),
         )
 
     def plan(self) -> Plan:
         return plan(self.observed())
+
+    def _staged_endpoints(self) -> tuple[EndpointAddress, ...]:
+        if self.staged_service is None:
+            return ()
+        chosen = self.staged_service["spec"]["selector"].items()
+        return tuple(
+            EndpointAddress(name, "10.0.0.1", 9090, ready=True, serving=True, terminating=False)
+            for name in self.ready_pods()
+            if chosen <= self.pods[name]["metadata"]["labels"].items()
+        )
 
     def reconcile(self) -> Plan:
         """Plan once and do what the plan says."""
@@ -162,7 +173,7 @@ class SimulatedCluster:
             "status": "True" if ready else "False",
             "lastTransitionTime": now,
         }
-        self.pods[pod]["status"] = {"conditions": [status], "podIP": "10.0.0.1"}
+        self.pods[pod]["status"] = {"conditions": [status]}
         self._count()
 
     def serving_pods(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hourglass_common.domain.drain_report import DrainReport
 from hourglass_common.domain.performer import Performer
+from hourglass_common.kube.objects import EndpointAddress
 
 Manifest = Mapping[str, Any]
 
@@ -23,8 +24,9 @@ class Observed:
     """One performer and what stands in its namespace under its names and labels.
 
     ``revision`` is the hash of its spec. ``replica_sets`` and ``pods`` are those that the
-    performer controls; ``foreign`` are objects of somebody else under one of its names. ``now``
-    is the time of day; ``status_age`` the seconds since this process last wrote the status.
+    performer controls; ``staged_endpoints`` are behind the staged Service; ``foreign`` are objects
+    of somebody else under one of its names. ``now`` is the time of day; ``status_age`` the seconds
+    since this process last wrote the status.
     """
 
     performer: Performer
@@ -35,6 +37,7 @@ class Observed:
     staged_service: Manifest | None = None
     network_policy: Manifest | None = None
     disruption_budget: Manifest | None = None
+    staged_endpoints: tuple[EndpointAddress, ...] = ()
     foreign: tuple[Manifest, ...] = ()
     reports: tuple[DrainReport, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)

@@ -184,7 +184,7 @@ def _changes(seen: Observed, turn: Turn, step: Step, wish: Wish) -> list[Action]
     ordered = [*first, *neighbours, *(a for a in sets if a not in first)]
     made = [a for a in ordered if isinstance(a, Create)]
     rest = [a for a in ordered if not isinstance(a, Create)]
-    gate = gate_action(turn, step)
+    gate = gate_action(seen, turn, step)
     return [*made, *rest, *([gate] if gate is not None and not _touches(rest, gate.name) else [])]
 
 

@@ -69,21 +69,26 @@ def forgotten(turn: Turn) -> tuple[Revision, ...]:
     return tuple(gone[turn.spec.rollout.revision_history_limit :])
 
 
-def gate_action(turn: Turn, step: Step) -> RunGate | None:
-    """Return the smoke task to be given to the staged instances, None where none is asked for."""
+def gate_action(seen: Observed, turn: Turn, step: Step) -> RunGate | None:
+    """Return the smoke task for the staged instances, None where none is to be given now.
+
+    They are asked where the staged Service leads, once all of them are behind it.
+    """
     aim, settings = turn.aim, turn.spec.strategy.blue_green
     task = settings.gate.smoke_task if settings.gate else None
     if not step.run_gate or aim is None or task is None:
         return None
     digest = gate_digest(settings)
     result = aim.gate
-    port = turn.spec.config.grpc_port
-    hosts = [f"[{i.ip}]" if ":" in i.ip else i.ip for i in aim.instances if i.ready and i.ip]
+    staged = {i.name for i in aim.instances if i.ready}
+    found = {e.pod: e.target for e in seen.staged_endpoints if e.ready and e.pod in staged}
+    if len(found) < len(staged):
+        return None
     return RunGate(
         name=aim.name,
         uid=aim.uid,
         resource_version=aim.resource_version,
-        addresses=tuple(f"{host}:{port}" for host in hosts),
+        addresses=tuple(found.values()),
         payload=smoke_bytes(task.payload, task.encoding),
         expected=smoke_bytes(task.expected_output, task.encoding),
         timeout_seconds=task.timeout_seconds,

@@ -79,7 +79,6 @@ class Instance:
     draining_since: str
     created_at: str
     ready_since: str
-    ip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,5 +231,4 @@ def _instance(pod: Manifest) -> Instance:
         draining_since=annotations(pod).get(DRAINING_SINCE, ""),
         created_at=meta.get("creationTimestamp", ""),
         ready_since=str((condition(pod, "Ready") or {}).get("lastTransitionTime") or ""),
-        ip=str((pod.get("status") or {}).get("podIP", "")),
     )

@@ -51,7 +51,7 @@ class Situation:
     @property
     def achieved(self) -> bool:
         """Whether the newest spec runs in full, as far as its strategy asks."""
-        if self.turn.target.instead is not None:
+        if self.turn.target.instead is not None and self.turn.wanted > 0:
             return False
         if self.trouble is not None and self.trouble.reason in BLOCKED:
             return False

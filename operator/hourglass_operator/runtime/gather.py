@@ -1,12 +1,12 @@
 """Read what a plan looks at from the caches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from hourglass_common.domain.drain_report import DrainReport, reports_of
 from hourglass_common.domain.performer import PerformerSpec, parse_performer
-from hourglass_common.kube.objects import controller_of
+from hourglass_common.kube.objects import SERVICE_NAME, controller_of, endpoints_of, labels
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import Manifest
 from hourglass_common.kube.watch_state import Change, Key
@@ -71,6 +71,7 @@ class Caches:
         network_policies: Reflector,
         disruption_budgets: Reflector,
         drain_leases: Reflector,
+        endpoint_slices: Reflector,
         defaults: Defaults | None = None,
     ) -> None:
         self.performers = performers
@@ -80,13 +81,16 @@ class Caches:
         self.network_policies = network_policies
         self.disruption_budgets = disruption_budgets
         self.drain_leases = drain_leases
+        self.endpoint_slices = endpoint_slices
         self._defaults = defaults or Defaults()
         self._sets, self._pods = Index(), Index()
+        self._staged = Index()
         self._leases: dict[Key, dict[Key, tuple[DrainReport, ...]]] = {}
         self._specs: dict[Key, Spec] = {}
         replica_sets.listen(self._sets.on_change)
         pods.listen(self._pods.on_change)
         drain_leases.listen(self._on_lease)
+        endpoint_slices.listen(self._on_slice)
 
     def children(self) -> tuple[Reflector, ...]:
         return (
@@ -96,6 +100,7 @@ class Caches:
             self.network_policies,
             self.disruption_budgets,
             self.drain_leases,
+            self.endpoint_slices,
         )
 
     def all(self) -> tuple[Reflector, ...]:
@@ -136,6 +141,7 @@ class Caches:
             ),
             network_policy=owned.mine(policy, "NetworkPolicy"),
             disruption_budget=owned.mine(budget, "PodDisruptionBudget"),
+            staged_endpoints=endpoints_of(self._staged.of(f"{namespace}/{name}")),
             foreign=tuple(owned.foreign(replica_set)),
             reports=tuple(r for found in self._leases.get(key, {}).values() for r in found),
             defaults=self._defaults,
@@ -152,6 +158,17 @@ class Caches:
             known = self._specs[key] = Spec(uid, generation, spec, revision_of(spec))
         return known
 
+    def _on_slice(self, change: Change) -> None:
+        """Follow the slices of staged Services: gates ask there."""
+        for side in (change.old, change.new):
+            name = labels(side).get(PERFORMER_LABEL, "") if side is not None else ""
+            if side is None or labels(side).get(SERVICE_NAME) != staged_service_name(name):
+                continue
+            mark = f"{change.key[0]}/{name}"
+            self._staged.drop(mark, change.key)
+            if side is change.new:
+                self._staged.put(mark, change.key, side)
+
     def _on_lease(self, change: Change) -> None:
         for side in (change.old, change.new):
             key = self.performer_of(side) if side is not None else None
@@ -167,13 +184,21 @@ class Caches:
     def performer_of(self, child: Manifest) -> Key | None:
         """Return the key of the performer that a child belongs to."""
         meta = child["metadata"]
+        if SERVICE_NAME in labels(child):
+            return self._of_staged(child)
         for reference in meta.get("ownerReferences") or ():
             if reference.get("kind") == "Performer" and reference.get("controller"):
                 return meta.get("namespace", ""), reference["name"]
-        labels: Mapping[str, str] = meta.get("labels") or {}
         # Somebody else's object may hold a name that a performer waits for: its going wakes it.
-        name = labels.get(PERFORMER_LABEL) or performer_of_service(meta["name"])
+        name = labels(child).get(PERFORMER_LABEL) or performer_of_service(meta["name"])
         return (meta.get("namespace", ""), name) if name else None
+
+    def _of_staged(self, piece: Manifest) -> Key | None:
+        """Return whose staged Service an EndpointSlice belongs to; others concern no plan."""
+        name = labels(piece).get(PERFORMER_LABEL, "")
+        if labels(piece)[SERVICE_NAME] != staged_service_name(name):
+            return None
+        return piece["metadata"].get("namespace", ""), name
 
 
 class _Owned:

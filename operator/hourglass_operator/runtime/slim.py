@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from hourglass_common.domain.drain_report import DRAIN_ANNOTATION
-from hourglass_common.kube.objects import SERVICE_NAME, is_pod_ready
+from hourglass_common.kube.objects import SERVICE_NAME
 from hourglass_common.kube.resources import Manifest
 
 from hourglass_operator.planning.naming import (
@@ -67,8 +67,6 @@ def pod(manifest: Manifest) -> Manifest:
     status = manifest.get("status") or {}
     containers = [_container(each) for each in status.get("containerStatuses") or ()]
     found = _conditions(status, {"Ready": "", "PodScheduled": "False"})
-    if is_pod_ready(manifest):
-        found |= _pick(status, ("podIP",))
     if any(len(container) > 1 for container in containers):
         found["containerStatuses"] = containers
     return {"metadata": _child(manifest["metadata"], ANNOTATIONS), "status": found}
@@ -170,7 +168,9 @@ def _child(found: Mapping[str, Any], annotations: frozenset[str]) -> dict[str, A
 def _neighbour(found: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of what is repaired: all of its labels."""
     worn = found.get("labels") or {}
-    return {**_owned(found), "labels": _interned(worn, worn)}
+    notes = _pick(found.get("annotations") or {}, ANNOTATIONS)
+    meta = {**_owned(found), "labels": _interned(worn, worn)}
+    return {**meta, "annotations": notes} if notes else meta
 
 
 def _conditions(status: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:

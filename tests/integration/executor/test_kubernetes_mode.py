@@ -33,6 +33,7 @@ from hourglass_services.executor.port import DeployRequest, EnvironmentVariable,
 from hourglass_services.rpc.channel import open_channel
 from hourglass_services.rpc.server import RpcServer
 
+from tests.support.addresses import own_address
 from tests.support.control_plane import ControlPlane
 from tests.support.demo_performer import demo_performer
 from tests.support.executor_process import running_executor, until
@@ -168,17 +169,6 @@ async def test_performer_control_does_without_credentials_of_the_cluster(
             (info,) = await executor.list()
             await executor.remove(info.performer_id)
         assert (await api.list(PERFORMERS, namespace)).items == ()
-
-
-def own_address() -> str:
-    """Return an address of this machine that is not loopback's: EndpointSlices refuse that."""
-    import psutil
-
-    for addresses in psutil.net_if_addrs().values():
-        for one in addresses:
-            if one.family.name == "AF_INET" and not one.address.startswith("127."):
-                return str(one.address)
-    pytest.skip("this machine has no address but loopback, and the API refuses that one")
 
 
 async def test_a_deployment_becomes_a_performer_object_and_takes_tasks(

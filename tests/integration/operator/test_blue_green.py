@@ -1,16 +1,20 @@
 """Blue-green on a real API server: staged, gated, promoted, drained, rolled back."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hourglass_common.domain.drain_report import DrainReport, drain_lease
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import LEASES, PODS, SERVICES, Manifest
+from hourglass_common.kube.resources import LEASES, NODES, PODS, SERVICES, Manifest
 
+from tests.support.addresses import own_address
 from tests.support.demo_performer import demo_performer
 from tests.support.operator_cluster import Cluster, until
+from tests.support.played_nodes import node, place_pods
 
 pytestmark = pytest.mark.real_api
 
@@ -74,9 +78,28 @@ async def test_a_kept_revision_is_returned_to_at_once_and_a_retired_one_once_it_
         assert (condition(found, "Available") or {})["status"] == "True"
 
 
+@asynccontextmanager
+async def on_a_node(cluster: Cluster) -> AsyncIterator[None]:
+    """Place the pods on a node: those without one have no place in an EndpointSlice."""
+    name = f"node-of-{cluster.namespace}"
+    await cluster.client.create(NODES, None, node(name))
+    async with asyncio.TaskGroup() as group:
+        placing = group.create_task(place_pods(cluster.client, cluster.namespace, name))
+        try:
+            yield
+        finally:
+            placing.cancel()
+            await cluster.client.delete(NODES, None, name)
+
+
 async def test_a_gate_is_answered_by_the_staged_instances_themselves(cluster: Cluster) -> None:
-    async with demo_performer() as performer, cluster.operator():
-        host, _, port = performer.address.rpartition(":")
+    host = own_address()
+    async with (
+        demo_performer(f"--host={host}") as performer,
+        on_a_node(cluster),
+        cluster.operator(),
+    ):
+        _, _, port = performer.address.rpartition(":")
         cluster.readiness.pod_ip = host
         task = {"payload": "0x4", "expectedOutput": "0x11", "timeoutSeconds": 5}
         gate = {"smokeTask": task}
@@ -95,16 +118,19 @@ async def test_a_gate_is_answered_by_the_staged_instances_themselves(cluster: Cl
         assert roles(found)["demo:2"] == "InService"
 
 
-async def test_an_unreachable_instance_fails_the_gate_after_some_tries(cluster: Cluster) -> None:
-    async with cluster.operator():
-        cluster.readiness.pod_ip = "127.0.0.1"
+async def test_an_instance_that_can_not_be_reached_does_not_pass_the_gate(
+    cluster: Cluster,
+) -> None:
+    async with on_a_node(cluster), cluster.operator():
+        cluster.readiness.pod_ip = own_address()
         gate = {"smokeTask": {"payload": "x", "expectedOutput": "y", "timeoutSeconds": 1}}
         await cluster.create(
             config={"grpcPort": 1}, strategy=strategy(autoPromoteAfterSeconds=0, gate=gate)
         )
         await cluster.until_condition("Ready", "True")
         await cluster.change(image="demo:2")
-        await cluster.until_condition("Ready", "False", "GateRunning")
+        found = await cluster.until_condition("Ready", "False", "GateRunning")
+        assert roles(found)["demo:1"] == "InService"
 
 
 class Executor:

@@ -8,6 +8,7 @@ from hourglass_operator.planning.actions import RestoreReplicas
 from tests.support.rollouts import (
     blue_green,
     condition_of,
+    decide,
     event_reasons,
     own,
     receipts,
@@ -138,3 +139,18 @@ def test_an_older_spec_without_any_word_runs_one() -> None:
     cluster = settled()
     assert len(cluster.pods) == 1
     assert receipts(cluster) == []
+
+
+def test_a_rolled_back_performer_can_be_suspended() -> None:
+    cluster = settled()
+    cluster.change_spec(image="demo:2")
+    cluster.settle()
+    decide(cluster, "Rollback")
+    cluster.settle()
+    cluster.change_spec(suspend=True)
+    cluster.settle()
+    assert cluster.pods == {}
+    assert condition_of(cluster, "Ready") == ("True", "Suspended")
+    cluster.change_spec(suspend=False)
+    cluster.settle()
+    assert condition_of(cluster, "Stalled") == ("True", "RolledBack")
