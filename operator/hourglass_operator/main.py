@@ -38,6 +38,7 @@ from .runtime import metrics, slim
 from .runtime.controller import Controller, Identity
 from .runtime.gather import Caches
 from .runtime.leader import Leader
+from .runtime.lease_state import LeaseTimes
 from .settings import OperatorSettings
 
 log = get_logger(__name__)
@@ -79,6 +80,11 @@ async def run(
             settings.leader_election_namespace or connection.namespace,
             f"{socket.gethostname()}_{os.getpid()}",
             clock,
+            LeaseTimes(
+                settings.leader_elect_lease_duration,
+                settings.leader_elect_renew_deadline,
+                settings.leader_elect_retry_period,
+            ),
         )
         identity = Identity(
             name=f"hourglass-operator-{socket.gethostname()}",
@@ -100,12 +106,12 @@ async def run(
         try:
             if settings.leader_elect:
                 await leader.acquire()
-                group.create_task(leader.hold())
+                group.create_task(leader.hold(controller.look_at_all))
             await controller.run(settings.workers)
         finally:
-            await asyncio.shield(server.stop(STOP_SECONDS))
             if settings.leader_elect:
                 await asyncio.shield(leader.release())
+            await asyncio.shield(server.stop(STOP_SECONDS))
 
 
 def _caches(
@@ -123,6 +129,7 @@ def _caches(
             transform=transform,
             clock=clock,
             rng=rng,
+            idle_seconds=settings.watch_idle_seconds,
         )
 
     return Caches(

@@ -1,9 +1,9 @@
 """What the operator can be told. Names of flags and variables follow the fields."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from hourglass_common.runtime.settings import Settings
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ENV_PREFIX = "HOURGLASS_OPERATOR__"
 
@@ -33,6 +33,14 @@ class OperatorSettings(Settings):
     leader_elect: bool = False
     leader_election_namespace: str | None = None
     """Else the namespace that the kubeconfig or the pod names."""
+    leader_elect_lease_duration: float = Field(default=15.0, ge=1)
+    """Seconds without a renewal after which another replica takes the lead."""
+    leader_elect_renew_deadline: float = Field(default=10.0, gt=0)
+    """Seconds without a renewal after which the leader writes nothing more."""
+    leader_elect_retry_period: float = Field(default=2.0, gt=0)
+    """Seconds between two renewals."""
+    watch_idle_seconds: float = Field(default=90.0, gt=0)
+    """A watch without a word for so long is taken for dead; servers speak once a minute."""
     metrics_bind_address: str = "127.0.0.1:8080"
     """host:port or :port for /metrics, /livez, /healthz and /readyz; "0" switches them off."""
     health_probe_bind_address: str = "0"
@@ -40,3 +48,13 @@ class OperatorSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     control: ControlSettings = ControlSettings()
+
+    @model_validator(mode="after")
+    def _lease_times_fit(self) -> Self:
+        duration, deadline = self.leader_elect_lease_duration, self.leader_elect_renew_deadline
+        if not duration > deadline > 1.2 * self.leader_elect_retry_period:
+            raise ValueError(
+                "leader_elect_lease_duration must be more than leader_elect_renew_deadline, and "
+                "that more than 1.2 times leader_elect_retry_period"
+            )
+        return self

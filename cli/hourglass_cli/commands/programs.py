@@ -55,7 +55,7 @@ def dev(
     raise typer.Exit(run(options))
 
 
-def operator(
+def operator(  # noqa: PLR0913  each is a flag
     kubeconfig: Annotated[
         Path | None,
         typer.Option(envvar="KUBECONFIG", help="How to reach the cluster; in-cluster if empty."),
@@ -75,6 +75,15 @@ def operator(
     leader_elect: Annotated[
         bool | None, typer.Option("--leader-elect/--no-leader-elect", help="One leads.")
     ] = None,
+    leader_elect_lease_duration: Annotated[
+        float | None, typer.Option(help="Seconds after which another takes a silent lead.")
+    ] = None,
+    leader_elect_renew_deadline: Annotated[
+        float | None, typer.Option(help="Seconds without renewal after which nothing is written.")
+    ] = None,
+    leader_elect_retry_period: Annotated[
+        float | None, typer.Option(help="Seconds between renewals.")
+    ] = None,
     config: ConfigFile = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
@@ -89,6 +98,9 @@ def operator(
         "metrics_bind_address": metrics_bind_address,
         "health_probe_bind_address": health_probe_bind_address,
         "leader_elect": leader_elect,
+        "leader_elect_lease_duration": leader_elect_lease_duration,
+        "leader_elect_renew_deadline": leader_elect_renew_deadline,
+        "leader_elect_retry_period": leader_elect_retry_period,
         "log_level": log_level,
         "log_format": log_format,
     }

@@ -132,8 +132,12 @@ class Controller:
         """Look at everything once in a while: a cache can be wrong in ways that nobody sees."""
         while True:
             await asyncio.sleep(RESYNC_SECONDS * (1 + 0.2 * self._rng.random()))
-            for key in tuple(self._caches.performers.objects):
-                self._queue.add(key)
+            self.look_at_all()
+
+    def look_at_all(self) -> None:
+        """Queue every performer, those that wait after a failure too."""
+        for key in tuple(self._caches.performers.objects):
+            self._queue.add(key)
 
     async def _work(self) -> None:
         while True:

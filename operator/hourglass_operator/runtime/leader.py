@@ -1,6 +1,7 @@
 """Leader election on a coordination/v1 Lease: the shell around ``lease_state``."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,7 @@ from hourglass_common.kube.resources import LEASES, Manifest
 from hourglass_common.runtime.logs import get_logger
 
 from . import metrics
-from .lease_state import DURATION, RENEW_EVERY, LeaseState, Record
+from .lease_state import LeaseState, LeaseTimes, Record
 
 log = get_logger(__name__)
 
@@ -22,11 +23,19 @@ LEASE_NAME = "hourglass-operator"
 class Leader:
     """``acquire`` once, ``hold`` for as long as this process works, ``release`` at the end."""
 
-    def __init__(self, client: KubeClient, namespace: str, identity: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        identity: str,
+        clock: Clock,
+        times: LeaseTimes | None = None,
+    ) -> None:
         self._client = client
         self._namespace = namespace
         self._clock = clock
-        self._state = LeaseState(identity)
+        self._times = times or LeaseTimes()
+        self._state = LeaseState(identity, self._times)
 
     def leads(self) -> bool:
         """Return whether a write may be sent now; asked right before each one."""
@@ -36,23 +45,39 @@ class Leader:
         """Return once this process leads."""
         metrics.LEADER.labels(LEASE_NAME).set(0)
         while not await self._try():  # noqa: ASYNC110  the API tells nobody that a lease ran out
-            await asyncio.sleep(RENEW_EVERY)
+            await asyncio.sleep(self._times.poll_every)
         metrics.LEADER.labels(LEASE_NAME).set(1)
         log.info("leading", identity=self._state.identity)
 
-    async def hold(self) -> None:
-        """Renew until the lead is lost, which is raised: the process must end at once."""
+    async def hold(self, regained: Callable[[], None]) -> None:
+        """Renew until somebody else leads, which is raised: the process must end at once.
+
+        While the lease can not be renewed nothing is written. If it is still ours when it can,
+        work goes on, and ``regained`` is called: what was put off is due.
+        """
+        idle = False
         while True:
-            await asyncio.sleep(RENEW_EVERY)
-            held = await self._try()
-            if not held and not self.leads():
-                metrics.LEADER.labels(LEASE_NAME).set(0)
+            await asyncio.sleep(self._times.retry_every)
+            if await self._try():
+                if idle:
+                    log.info("leading again", identity=self._state.identity)
+                    metrics.LEADER.labels(LEASE_NAME).set(1)
+                    regained()
+                idle = False
+                continue
+            if self.leads():
+                continue
+            metrics.LEADER.labels(LEASE_NAME).set(0)
+            if self._state.is_deposed:
                 raise HourglassError(
                     Code.ABORTED,
                     "leadership lost",
                     reason="NOT_LEADER",
                     hint="restart to stand again",
                 )
+            if not idle:
+                log.warning("the lease can not be renewed: nothing is written until it can")
+            idle = True
 
     async def release(self) -> None:
         """Give the lease back, so that the next one need not wait for it to expire."""
@@ -66,7 +91,7 @@ class Leader:
     async def _try(self) -> bool:
         asked_at = self._clock.monotonic()
         try:
-            async with asyncio.timeout(RENEW_EVERY * 2):
+            async with asyncio.timeout(self._times.retry_every * 2):
                 return await self._read_and_take(asked_at)
         except (HourglassError, TimeoutError) as error:
             log.warning("lease not renewed", error=str(error))
@@ -103,7 +128,7 @@ class Leader:
             "metadata": meta,
             "spec": {
                 "holderIdentity": holder,
-                "leaseDurationSeconds": int(DURATION),
+                "leaseDurationSeconds": max(1, round(self._times.duration)),
                 "renewTime": now,
                 "leaseTransitions": transitions,
             },

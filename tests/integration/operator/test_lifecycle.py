@@ -98,7 +98,7 @@ async def test_a_deposed_leader_ends_and_writes_no_more(cluster: Cluster) -> Non
         await cluster.client.merge_patch(LEASES, cluster.namespace, LEASE_NAME, taken)
         with pytest.raises(HourglassError) as caught:
             async with asyncio.timeout(30):
-                await leader.hold()
+                await leader.hold(lambda: None)
         assert caught.value.code is Code.ABORTED
         assert not leader.leads()
     lease = await cluster.client.get(LEASES, cluster.namespace, LEASE_NAME)

@@ -2,11 +2,12 @@
 
 import pytest
 from hourglass_operator.runtime.expectations import GIVE_UP_SECONDS, Expectations
-from hourglass_operator.runtime.lease_state import DURATION, RENEW_WITHIN, LeaseState, Record
+from hourglass_operator.runtime.lease_state import LeaseState, LeaseTimes, Record
 from hourglass_operator.runtime.write_window import WriteWindow
 
 OWNER = ("prod", "demo")
 THING = ("services", "prod", "performer-demo")
+DURATION, RENEW_WITHIN = LeaseTimes().duration, LeaseTimes().renew_within
 
 
 def record(holder: str, version: int = 1) -> Record:
@@ -36,6 +37,16 @@ def test_a_process_leads_only_while_its_renewals_are_fresh() -> None:
     state = state.renewed(record("me"), asked_at=10.0)
     assert state.leads(10.0 + RENEW_WITHIN - 0.1)
     assert not state.leads(10.0 + RENEW_WITHIN)
+
+
+def test_who_holds_the_lease_is_deposed_only_by_another() -> None:
+    mine = LeaseState("me").renewed(record("me"), asked_at=10.0)
+    assert not mine.is_deposed
+    assert not mine.observe(record(""), 20.0).is_deposed
+    assert not mine.observe(None, 20.0).is_deposed
+    deposed = mine.observe(record("other"), 11.0)
+    assert deposed.is_deposed
+    assert not deposed.leads(11.0), "its own renewal is fresh, and yet another leads"
 
 
 def test_a_leader_stops_before_another_may_start() -> None:
