@@ -257,7 +257,7 @@ def _read(number: int, request: web.Request, content: bytes) -> Asked:
     if len(parts) > 2 and parts[0] == "namespaces":
         namespace, parts = parts[1], parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
-    body = json.loads(content) if content else None
+    body = json.loads(content) if content else {}
     verb: Verb
     if request.method == "GET":
         watches = request.query.get("watch") == "true"
