@@ -70,6 +70,15 @@ class WorkQueueMachine(RuleBasedStateMachine):
         self.working.discard(key)
         self._ask_later(key, self.now + delay)
 
+    @precondition(lambda self: self.working)
+    @rule(data=st.data(), u=st.floats(0, 0.99))
+    def put_off(self, data: st.DataObject, u: float) -> None:
+        key = data.draw(st.sampled_from(sorted(self.working)))
+        delay = self.queue.put_off(key, self.now, u)
+        assert delay == BACKOFF.delay(1, u)
+        self.working.discard(key)
+        self._ask_later(key, self.now + delay)
+
     @invariant()
     def a_waiting_worker_is_woken_in_time(self) -> None:
         times = list(self.later.values()) + [self.now] * bool(self.asked - self.working)

@@ -34,9 +34,10 @@ from .watch_state import (
 log = get_logger(__name__)
 
 PAGE_SIZE = 100
-WATCH_SECONDS = 290
-IDLE_SECONDS = 90.0
-"""Servers send a bookmark about once a minute: longer silence is a dead connection."""
+WATCH_SECONDS = 50
+IDLE_SECONDS = 55.0
+"""The server ends a watch that is quiet for 50 s, with a bookmark: what is silent for longer is a
+dead connection. So no cache is stale for a minute without knowing it."""
 
 
 class Reflector:

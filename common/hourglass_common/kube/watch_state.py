@@ -22,7 +22,10 @@ Manifest = Mapping[str, Any]
 Key = tuple[str, str]
 """(namespace, name); the namespace of a cluster-wide object is empty."""
 
-BACKOFF = Backoff(minimum=0.5, maximum=30.0, jitter=0.5)
+BACKOFF = Backoff(minimum=0.5, maximum=4.0, jitter=0.5)
+"""Between tries to watch, or to list, on a server that fails: it is noticed soon to be back."""
+RELIST = Backoff(minimum=0.5, maximum=30.0, jitter=0.5)
+"""Between whole lists that a server makes necessary by 410: each is work for it."""
 STEADY_SECONDS = 1.0
 """A watch that ends sooner without a word has failed, whatever its status said."""
 
@@ -132,8 +135,9 @@ def advance(
             return _back_off(state, version, 0.0, now, u), ()
         case Watching(version), Broke(gone=False, retry_after=retry_after):
             return _back_off(state, version, retry_after or 0.0, now, u), ()
-        case _, Broke(retry_after=retry_after):
-            return _back_off(state, "", retry_after or 0.0, now, u), ()
+        case _, Broke(gone=gone, retry_after=retry_after):
+            pauses = RELIST if gone else BACKOFF
+            return _back_off(state, "", retry_after or 0.0, now, u, pauses), ()
         case Waiting(version=""), TimeUp():
             return replace(state, phase=Listing()), ()
         case Waiting(version=version), TimeUp():
@@ -183,7 +187,7 @@ def _page(
     put = tuple(change for key, new in fresh.items() for change in _put(key, cache.get(key), new))
     # A list without a version can not be followed; listing again after a wait is all that is left.
     watching = Watching(page.resource_version, now) if page.resource_version else None
-    phase_after = watching or Waiting(now + BACKOFF.maximum)
+    phase_after = watching or Waiting(now + RELIST.maximum)
     return replace(state, phase=phase_after, synced=True), gone + put
 
 
@@ -231,7 +235,14 @@ def _event(
             return after, ()  # BOOKMARK
 
 
-def _back_off(state: WatchState, version: str, at_least: float, now: float, u: float) -> WatchState:
+def _back_off(
+    state: WatchState,
+    version: str,
+    at_least: float,
+    now: float,
+    u: float,
+    pauses: Backoff = BACKOFF,
+) -> WatchState:
     """Wait before the next try, the first one too: all who lost one server come back at once.
 
     A watch that lasted has worked, even if nothing changed and it was cut for its silence.
@@ -239,5 +250,5 @@ def _back_off(state: WatchState, version: str, at_least: float, now: float, u: f
     phase = state.phase
     lasted = isinstance(phase, Watching) and now - phase.since >= STEADY_SECONDS
     failures = 1 if lasted else state.failures + 1
-    delay = max(BACKOFF.delay(failures, u), at_least)
+    delay = max(pauses.delay(failures, u), at_least)
     return replace(state, phase=Waiting(now + delay, version), failures=failures)

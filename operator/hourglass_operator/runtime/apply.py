@@ -1,6 +1,7 @@
 """Perform a plan's actions: with ``events``, the only place of the operator that writes."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
@@ -9,7 +10,7 @@ from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.performer import Performer
 from hourglass_common.kube.client import KubeClient, Precondition
-from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.errors import KubeError, KubeUnavailableError
 from hourglass_common.kube.resources import (
     NETWORK_POLICIES,
     PERFORMERS,
@@ -58,6 +59,17 @@ class _Call:
     because: str = ""
 
 
+def is_servers(error: Exception) -> bool:
+    """Return whether an error is the API server's state, and not an answer to what was asked."""
+    if isinstance(error, KubeUnavailableError):
+        return True
+    if not isinstance(error, KubeError):
+        return False
+    if error.http_status == 500:
+        return "webhook" not in error.explanation  # a user's, for some kinds of objects only
+    return error.http_status in (429, 502, 503, 504)
+
+
 class Writer:
     """Writes one action at a time, within the window; ``may_write`` is asked right before.
 
@@ -72,12 +84,14 @@ class Writer:
         *,
         may_write: Callable[[], bool],
         wrote: Done,
+        rng: random.Random | None = None,
         qps: float = 0.0,
     ) -> None:
         self._client = client
         self._clock = clock
         self._may_write = may_write
         self._wrote = wrote
+        self._rng = rng or random.Random()  # noqa: S311  jitter, not a secret
         self._window = WriteWindow(qps=qps)
         self._freed = asyncio.Event()
 
@@ -196,23 +210,28 @@ class Writer:
 
     async def _write(self, performer: Performer, call: _Call) -> Manifest:
         await self._wait_for_slot()
-        throttled: float | None = None
+        failure: HourglassError | None = None
+        answered = False
         try:
             if not self._may_write():
                 raise HourglassError(
                     Code.ABORTED, "this operator does not lead any more", reason="NOT_LEADER"
                 )
             self._audit(performer, call)
-            return await call.send()
-        except KubeError as error:
-            if error.http_status == 429:
-                throttled = error.retry_after or 1.0
+            made = await call.send()
+            answered = True
+            return made
+        except (KubeError, KubeUnavailableError) as error:
+            failure = error
             raise
         finally:
-            if throttled is not None:
-                self._window.throttled(self._clock.monotonic(), throttled)
+            now = self._clock.monotonic()
+            if failure is None or not is_servers(failure):
+                self._window.ended(answered=answered or failure is not None)
+            elif failure.code is Code.RESOURCE_EXHAUSTED:
+                self._window.throttled(now, failure.retry_after or 1.0)
             else:
-                self._window.ended()
+                self._window.broken(now, self._rng.random())
             self._freed.set()
             self._freed = asyncio.Event()
 

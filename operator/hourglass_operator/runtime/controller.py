@@ -24,7 +24,7 @@ from hourglass_operator.planning.reasons import Reason
 from hourglass_operator.planning.trouble import Trouble
 
 from . import metrics
-from .apply import Write, Writer
+from .apply import Write, Writer, is_servers
 from .events import EventRecorder
 from .expectations import Expectations, Object
 from .gather import Caches
@@ -82,7 +82,7 @@ class Controller:
             reflector.resource.plural: reflector for reflector in caches.all()
         }
         self._writer = Writer(
-            client, clock, may_write=identity.may_write, wrote=self._wrote, qps=qps
+            client, clock, may_write=identity.may_write, wrote=self._wrote, rng=rng, qps=qps
         )
         self._events = EventRecorder(
             client,
@@ -159,8 +159,11 @@ class Controller:
         moved_on = isinstance(error, KubeError) and (
             error.is_conflict or error.is_not_found or error.is_already_exists
         )
-        retry_after = error.retry_after if isinstance(error, HourglassError) else None
-        delay = self._queue.failed(key, retry_after)
+        if is_servers(error):
+            delay = self._queue.put_off(key)  # the writer itself waits for the server
+        else:
+            retry_after = error.retry_after if isinstance(error, HourglassError) else None
+            delay = self._queue.failed(key, retry_after)
         level = log.debug if moved_on else log.warning
         level("reconcile will be tried again", key=key, retry_in=delay, error=str(error))
 

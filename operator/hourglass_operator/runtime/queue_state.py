@@ -71,6 +71,14 @@ class QueueState(Generic[K]):
         self.add_at(key, now + delay)
         return delay
 
+    def put_off(self, key: K, now: float, u: float) -> float:
+        """Work on ``key`` could not be done, for no fault of its own: soon again, and not later
+        each time."""
+        delay = BACKOFF.delay(1, u)
+        self._end(key, now)
+        self.add_at(key, now + delay)
+        return delay
+
     def next_at(self) -> float | None:
         """Return when something is due by itself; None if only an add can bring work."""
         if self.due:

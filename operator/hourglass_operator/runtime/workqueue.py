@@ -64,6 +64,13 @@ class WorkQueue(Generic[K]):
         self._notify()
         return delay
 
+    def put_off(self, key: K) -> float:
+        """Try ``key`` again soon, however often; returns after how many seconds."""
+        metrics.QUEUE_RETRIES.labels(self._name).inc()
+        delay = self._state.put_off(key, self._clock.monotonic(), self._rng.random())
+        self._notify()
+        return delay
+
     async def _wait(self) -> None:
         """Return once something may be due."""
         due = self._state.next_at()

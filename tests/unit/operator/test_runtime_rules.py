@@ -73,6 +73,24 @@ def test_a_throttled_write_halves_the_window_and_pauses_it() -> None:
     assert window.may_start(13.0)
 
 
+def test_a_server_that_fails_is_asked_by_one_at_a_time_and_ever_less_often() -> None:
+    window, now, pauses = WriteWindow(), 0.0, []
+    for _ in range(8):
+        assert window.may_start(now)
+        window.started(now)
+        window.broken(now, u=0.0)
+        assert window.in_flight == 0
+        pauses.append(window.opens_at - now)
+        now = window.opens_at
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+    window.started(now)
+    assert not window.may_start(now), "a probe is under way"
+    window.ended()
+    window.started(now)
+    window.broken(now, u=0.0)
+    assert window.opens_at - now == 0.25, "it had answered in between"
+
+
 def test_the_window_never_closes_and_grows_back() -> None:
     window = WriteWindow()
     for _ in range(20):

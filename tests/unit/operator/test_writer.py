@@ -97,6 +97,42 @@ async def test_a_server_that_is_busy_is_left_alone_for_the_time_it_asks_for() ->
     assert asked[1] - asked[0] >= 0.95
 
 
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+async def test_a_server_that_fails_is_left_alone_for_a_while_by_all(code: int) -> None:
+    loop = asyncio.get_running_loop()
+    asked: list[float] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(loop.time())
+        if len(asked) == 1:
+            return status(code, "InternalError")
+        return web.json_response(await request.json())
+
+    async with writing(answer) as (writer, _):
+        with pytest.raises(KubeError):
+            await writer.perform(PERFORMER, CREATE)
+        await writer.perform(PERFORMER, CREATE)
+    assert asked[1] - asked[0] >= 0.12
+
+
+async def test_an_admission_webhook_that_fails_holds_up_nobody_else() -> None:
+    loop = asyncio.get_running_loop()
+    asked: list[float] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(loop.time())
+        if len(asked) == 1:
+            body = {"reason": "InternalError", "message": "failed calling webhook: refused"}
+            return web.json_response(body, status=500)
+        return web.json_response(await request.json())
+
+    async with writing(answer) as (writer, _):
+        with pytest.raises(KubeError):
+            await writer.perform(PERFORMER, CREATE)
+        await writer.perform(PERFORMER, CREATE)
+    assert asked[1] - asked[0] < 0.12
+
+
 async def test_who_does_not_lead_sends_nothing() -> None:
     async def answer(_: web.Request) -> web.Response:
         raise AssertionError("a write was sent")
