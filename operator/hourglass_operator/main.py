@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.drain_report import DRAIN_LABEL
-from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
+from hourglass_common.kube.namespaces import Cache, Reflectors
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import (
     ENDPOINT_SLICES,
@@ -63,12 +63,6 @@ async def run(
     settings: OperatorSettings, *, on_ready: Callable[[Addresses], None] | None = None
 ) -> None:
     """Work until cancelled; returns nothing, raises what makes going on impossible."""
-    if len(settings.watch_namespaces) > 1:
-        raise HourglassError(
-            Code.INVALID_ARGUMENT,
-            "watch_namespaces: more than one namespace can not be watched yet",
-            hint="name one, or none for all namespaces",
-        )
     clock, rng = SystemClock(), random.Random()  # noqa: S311  jitter, not a secret
     async with AsyncExitStack() as stack:
         connection = await connect(settings.kubeconfig)
@@ -118,19 +112,27 @@ def _caches(
     client: KubeClient, settings: OperatorSettings, clock: Clock, rng: random.Random
 ) -> Caches:
     """Return the caches that are planned from, and that PerformerControl shows."""
-    namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
 
-    def follow(resource: Resource, transform: Transform, selector: str = "") -> Reflector:
-        return Reflector(
-            client,
-            resource,
-            namespace,
-            label_selector=selector,
-            transform=transform,
-            clock=clock,
-            rng=rng,
-            idle_seconds=settings.watch_idle_seconds,
-        )
+    def follow(resource: Resource, transform: Transform, selector: str = "") -> Cache:
+        def one(namespace: str | None) -> Reflector:
+            return Reflector(
+                client,
+                resource,
+                namespace,
+                label_selector=selector,
+                transform=transform,
+                clock=clock,
+                rng=rng,
+                idle_seconds=settings.watch_idle_seconds,
+            )
+
+        match settings.watch_namespaces:
+            case ():
+                return one(None)
+            case (namespace,):
+                return one(namespace)
+            case several:
+                return Reflectors([one(namespace) for namespace in several])
 
     return Caches(
         performers=follow(PERFORMERS, slim.performer),
@@ -148,7 +150,7 @@ def _caches(
 async def _serve_probes(
     stack: AsyncExitStack,
     settings: OperatorSettings,
-    reflectors: Sequence[Reflector],
+    reflectors: Sequence[Cache],
     clock: Clock,
 ) -> str:
     """Serve probes and metrics until ``stack`` is closed; returns the metrics' address."""
@@ -163,7 +165,7 @@ async def _serve_probes(
     return bound[0]
 
 
-async def _sync(reflectors: Sequence[Reflector], clock: Clock) -> None:
+async def _sync(reflectors: Sequence[Cache], clock: Clock) -> None:
     """Return once all are listed; UNAVAILABLE names the kind that was not in time."""
     deadline = clock.monotonic() + SYNC_SECONDS
     for follower in reflectors:
@@ -176,9 +178,9 @@ async def _serve_control(server: RpcServer, settings: OperatorSettings) -> str:
     return f"{control.address.rpartition(':')[0] or '127.0.0.1'}:{port}"
 
 
-def _freshness(follower: Reflector, clock: Clock) -> Callable[[], str | None]:
+def _freshness(follower: Cache, clock: Clock) -> Callable[[], str | None]:
     def check() -> str | None:
-        if not follower.synced.is_set():
+        if not follower.is_synced:
             return "not listed yet"
         age = follower.age(clock.monotonic())
         metrics.WATCH_AGE.labels(follower.resource.plural).set(age)

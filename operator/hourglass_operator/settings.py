@@ -1,9 +1,10 @@
 """What the operator can be told. Names of flags and variables follow the fields."""
 
+import re
 from typing import Literal, Self
 
 from hourglass_common.runtime.settings import Settings
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ENV_PREFIX = "HOURGLASS_OPERATOR__"
 
@@ -24,7 +25,7 @@ class OperatorSettings(Settings):
     kubeconfig: str | None = None
     """Else $KUBECONFIG, the pod's service account, ~/.kube/config."""
     watch_namespaces: tuple[str, ...] = ()
-    """Empty means all namespaces; for now at most one."""
+    """Empty means all namespaces; several are separated by commas."""
     default_security_profile: Literal["Restricted", "Baseline"] = "Restricted"
     """For performers that name none; those that run keep what they were made with."""
     kube_api_qps: float = Field(default=0.0, ge=0)
@@ -58,3 +59,17 @@ class OperatorSettings(Settings):
                 "that more than 1.2 times leader_elect_retry_period"
             )
         return self
+
+    @field_validator("watch_namespaces", mode="before")
+    @classmethod
+    def separated(cls, given: object) -> object:
+        return tuple(filter(None, given.split(","))) if isinstance(given, str) else given
+
+    @field_validator("watch_namespaces")
+    @classmethod
+    def named(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Each namespace once, in the order of names; a name that can not be one is refused."""
+        for name in given:
+            if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+                raise ValueError(f"{name!r} is not the name of a namespace")
+        return tuple(sorted(set(given)))

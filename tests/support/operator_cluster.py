@@ -39,14 +39,16 @@ class Cluster:
     audit_log: Path
     readiness: PodReadiness
 
-    async def create(self, name: str = "demo", **spec: Any) -> Manifest:
+    async def create(
+        self, name: str = "demo", *, namespace: str | None = None, **spec: Any
+    ) -> Manifest:
         body = {
             "apiVersion": PERFORMERS.api_version,
             "kind": "Performer",
             "metadata": {"name": name},
             "spec": {"avsAddress": "0xAb", "image": "demo:1", **spec},
         }
-        return await self.client.create(PERFORMERS, self.namespace, body)
+        return await self.client.create(PERFORMERS, namespace or self.namespace, body)
 
     async def change(self, **spec: Any) -> None:
         await self.patch("demo", {"spec": spec})
@@ -114,6 +116,12 @@ class Cluster:
             if f"/namespaces/{self.namespace}/" in line
             and "fieldManager=hourglass-operator" in json.loads(line)["requestURI"]
         )
+
+    def requests_of_the_operator(self) -> list[str]:
+        """Return the audit log's URLs that our client asked for, whoever ran it."""
+        events = map(json.loads, self.audit_log.read_text().splitlines())
+        agent = "hourglass/"
+        return [e["requestURI"] for e in events if e.get("userAgent", "").startswith(agent)]
 
     def settings(self, **more: Any) -> OperatorSettings:
         return OperatorSettings(

@@ -60,8 +60,13 @@ def operator(  # noqa: PLR0913  each is a flag
         Path | None,
         typer.Option(envvar="KUBECONFIG", help="How to reach the cluster; in-cluster if empty."),
     ] = None,
-    namespace: Annotated[
-        str | None, typer.Option(help="Watch this namespace only; all if empty.")
+    watch_namespaces: Annotated[
+        str | None,
+        typer.Option(
+            "--watch-namespaces",
+            "--namespace",
+            help="Watch these namespaces only, separated by commas; all if empty.",
+        ),
     ] = None,
     control_bind_address: Annotated[
         str | None, typer.Option(help="Address of PerformerControl.")
@@ -93,7 +98,7 @@ def operator(  # noqa: PLR0913  each is a flag
 
     flags = {
         "kubeconfig": str(kubeconfig) if kubeconfig else None,
-        "watch_namespaces": (namespace,) if namespace else None,
+        "watch_namespaces": watch_namespaces or None,
         "control.address": control_bind_address,
         "metrics_bind_address": metrics_bind_address,
         "health_probe_bind_address": health_probe_bind_address,

@@ -89,6 +89,20 @@ class Reflector:
         phase = self._state.phase
         return "" if isinstance(phase, Listing) else phase.version
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return (self.version,)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What is followed, in words: the namespace, or "*" for all."""
+        return (self.namespace or "*",)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the first list is in."""
+        return self.synced.is_set()
+
     def listen(self, on_change: Callable[[Change], None]) -> Callable[[], None]:
         """Add a listener; returns the function that takes it away."""
         self._listeners.append(on_change)

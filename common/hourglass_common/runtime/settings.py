@@ -126,7 +126,7 @@ def _read_environment(
         path = _field_path(tuple(name[len(prefix) :].lower().split("__")), model)
         origins[path] = name
         parsed: Any = value
-        if value[:1] in "[{":
+        if value[:1] in ("[", "{"):
             try:
                 parsed = yaml.safe_load(value)
             except yaml.YAMLError:

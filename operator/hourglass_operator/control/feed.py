@@ -1,10 +1,11 @@
 """What watchers are told: a bounded history, and a bounded buffer for each watcher. Pure.
 
-A token names the resourceVersions that were reached, one for each kind that a performer is made
-of. They only grow, and mean the same on every replica. Resuming sends each performer that
-changed since, once, as it is now; a token that the history does not reach back to asks for a
-snapshot. Several changes may be made at the same versions (one list brings many): only the last
-of them carries the token, so that a reader cut off between them is sent them all again.
+A token names what is followed and the resourceVersions that were reached: one for each kind that a
+performer is made of, in each namespace that is watched by itself. They only grow, and mean the same
+on every replica. Resuming sends each performer that changed since, once, as it is now; a token that
+the history does not reach back to asks for a snapshot. Several changes may be made at the same
+versions (one list brings many): only the last of them carries the token, so that a reader cut off
+between them is sent them all again.
 """
 
 from collections import deque

@@ -4,15 +4,17 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 import orjson
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient, Precondition
 from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.namespaces import Cache
 from hourglass_common.kube.objects import SERVICE_NAME, annotations, endpoints_of, labels
-from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import GROUP, PERFORMERS, Manifest
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_services.control.port import (
@@ -37,21 +39,29 @@ BOOKMARK_SECONDS = 60.0
 WATCHERS = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caches:
     """The reflectors that the operator runs anyway; without pods, revisions are not told."""
 
-    performers: Reflector
-    endpoint_slices: Reflector
-    pods: Reflector | None = None
+    performers: Cache
+    endpoint_slices: Cache
+    pods: Cache | None = None
 
-    def all(self) -> tuple[Reflector, ...]:
+    def all(self) -> tuple[Cache, ...]:
         more = (self.pods,) if self.pods else ()
         return (self.performers, self.endpoint_slices, *more)
 
     def versions(self) -> Versions:
-        """The resourceVersions reached; 0 where one is being listed (again)."""
-        return tuple(int(r.version) if r.version.isdecimal() else 0 for r in self.all())
+        """The resourceVersions reached; 0 where one is being listed (again).
+
+        The first number stands for what is followed: a token of other namespaces is not ours.
+        """
+        reached = (version for cache in self.all() for version in cache.versions)
+        return (self.scope, *(int(v) if v.isdecimal() else 0 for v in reached))
+
+    @cached_property
+    def scope(self) -> int:
+        return crc32(repr([cache.scopes for cache in self.all()]).encode())
 
     def pod(self, namespace: str, name: str) -> Manifest | None:
         return self.pods.objects.get((namespace, name)) if self.pods else None
@@ -59,7 +69,7 @@ class Caches:
     def unsynced(self) -> str:
         """Return the kinds that are not known as a whole: not listed yet, or being listed again."""
         return ", ".join(
-            r.resource.plural for r in self.all() if not (r.synced.is_set() and r.version)
+            r.resource.plural for r in self.all() if not (r.is_synced and all(r.versions))
         )
 
 

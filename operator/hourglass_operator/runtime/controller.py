@@ -11,8 +11,8 @@ from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
+from hourglass_common.kube.namespaces import Cache
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
@@ -78,9 +78,7 @@ class Controller:
         self._expectations = Expectations()
         self._refusals: dict[Key, Refusal] = {}
         self._status_written: dict[Key, float] = {}
-        self._by_plural: dict[str, Reflector] = {
-            reflector.resource.plural: reflector for reflector in caches.all()
-        }
+        self._by_plural: dict[str, Cache] = {cache.resource.plural: cache for cache in caches.all()}
         self._writer = Writer(
             client, clock, may_write=identity.may_write, wrote=self._wrote, rng=rng, qps=qps
         )

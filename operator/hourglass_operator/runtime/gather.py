@@ -6,8 +6,8 @@ from datetime import datetime
 
 from hourglass_common.domain.drain_report import DrainReport, reports_of
 from hourglass_common.domain.performer import PerformerSpec, parse_performer
+from hourglass_common.kube.namespaces import Cache
 from hourglass_common.kube.objects import SERVICE_NAME, controller_of, endpoints_of, labels
-from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import Manifest
 from hourglass_common.kube.watch_state import Change, Key
 
@@ -59,19 +59,19 @@ class Spec:
 
 
 class Caches:
-    """The reflectors of the operator, indexed for gathering."""
+    """The caches of the operator, indexed for gathering."""
 
     def __init__(
         self,
         *,
-        performers: Reflector,
-        replica_sets: Reflector,
-        pods: Reflector,
-        services: Reflector,
-        network_policies: Reflector,
-        disruption_budgets: Reflector,
-        drain_leases: Reflector,
-        endpoint_slices: Reflector,
+        performers: Cache,
+        replica_sets: Cache,
+        pods: Cache,
+        services: Cache,
+        network_policies: Cache,
+        disruption_budgets: Cache,
+        drain_leases: Cache,
+        endpoint_slices: Cache,
         defaults: Defaults | None = None,
     ) -> None:
         self.performers = performers
@@ -92,7 +92,7 @@ class Caches:
         drain_leases.listen(self._on_lease)
         endpoint_slices.listen(self._on_slice)
 
-    def children(self) -> tuple[Reflector, ...]:
+    def children(self) -> tuple[Cache, ...]:
         return (
             self.replica_sets,
             self.pods,
@@ -103,7 +103,7 @@ class Caches:
             self.endpoint_slices,
         )
 
-    def all(self) -> tuple[Reflector, ...]:
+    def all(self) -> tuple[Cache, ...]:
         return (self.performers, *self.children())
 
     def forget(self, key: Key) -> None:

@@ -66,7 +66,7 @@ class WorkQueue(Generic[K]):
 
     def put_off(self, key: K) -> float:
         """Try ``key`` again soon, however often; returns after how many seconds."""
-        metrics.QUEUE_RETRIES.labels(self._name).inc()
+        self._retries.inc()
         delay = self._state.put_off(key, self._clock.monotonic(), self._rng.random())
         self._notify()
         return delay

@@ -61,11 +61,6 @@ async def test_a_taken_port_is_an_error_that_names_its_flag(cluster: Cluster) ->
     assert "--metrics-bind-address" in str(error)
 
 
-async def test_more_namespaces_than_one_are_refused(cluster: Cluster) -> None:
-    with pytest.raises(HourglassError, match="watch_namespaces"):
-        await run(cluster.settings(watch_namespaces=("a", "b")))
-
-
 @asynccontextmanager
 async def leading(cluster: Cluster, identity: str) -> AsyncIterator[Leader]:
     leader = Leader(cluster.client, cluster.namespace, identity, SystemClock())

@@ -9,7 +9,14 @@ import pytest
 import yaml
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import EVENTS, PERFORMERS, PODS, REPLICA_SETS, SERVICES
+from hourglass_common.kube.resources import (
+    EVENTS,
+    NAMESPACES,
+    PERFORMERS,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+)
 from hourglass_operator.planning.revision import DELETION_COST
 from prometheus_client import REGISTRY
 
@@ -169,6 +176,28 @@ async def test_transitions_become_events(cluster: Cluster) -> None:
             return reasons if "InstancesReady" in reasons else None
 
         assert "Starting" in await until(reported, "events of the performer")
+
+
+async def test_two_named_namespaces_are_worked_in_and_no_other_is_asked_about(
+    cluster: Cluster,
+) -> None:
+    second, unwatched = f"{cluster.namespace}-b", f"{cluster.namespace}-c"
+    for name in (second, unwatched):
+        await cluster.client.create(NAMESPACES, None, {"metadata": {"name": name}})
+    async with cluster.operator(watch_namespaces=(second, cluster.namespace)):
+        for namespace in (unwatched, second, cluster.namespace):
+            await cluster.create(namespace=namespace)
+        await cluster.until_condition("Ready", "True")
+
+        async def reported() -> bool | None:
+            found = await cluster.client.get(PERFORMERS, second, "demo")
+            return True if found.get("status") else None
+
+        await until(reported, "the performer of the second namespace has a status")
+    asked = [line for line in cluster.requests_of_the_operator() if f"/{unwatched}/" in line]
+    assert asked == []
+    for name in (second, unwatched):
+        await cluster.client.delete(NAMESPACES, None, name)
 
 
 async def test_a_change_that_no_plan_looks_at_wakes_nobody(cluster: Cluster) -> None:

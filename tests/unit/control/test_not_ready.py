@@ -6,8 +6,10 @@ import pytest
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import Connection
+from hourglass_common.kube.namespaces import Reflectors
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS
+from hourglass_operator.control.feed import Feed
 from hourglass_operator.control.service import Caches, PerformerControl
 from hourglass_services.control.port import Creation, Filter
 
@@ -51,3 +53,19 @@ async def test_no_call_mistakes_an_empty_cache_for_an_empty_cluster(
     with pytest.raises(HourglassError) as caught:
         await anext(control.watch(Filter(), ""))
     assert_not_ready(caught.value)
+
+
+def test_a_token_of_other_namespaces_is_not_one_of_ours() -> None:
+    client = KubeClient(Connection("http://127.0.0.1:1", None, no_authorization))
+
+    def caches(*namespaces: str) -> Caches:
+        performers, slices = (
+            Reflectors([Reflector(client, kind, n, clock=ManualClock()) for n in namespaces])
+            for kind in (PERFORMERS, ENDPOINT_SLICES)
+        )
+        return Caches(performers, slices)
+
+    one, same, other = caches("a", "b"), caches("b", "a"), caches("a", "c")
+    assert one.versions() == same.versions() == (one.scope, 0, 0, 0, 0)
+    assert Feed(other.versions()).since(Feed(one.versions()).token, Filter()) is None
+    assert Feed(same.versions()).since(Feed(one.versions()).token, Filter()) == ()

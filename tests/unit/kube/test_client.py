@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -11,33 +11,13 @@ import pytest
 from aiohttp import web
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
-from hourglass_common.kube.connection import Connection
 from hourglass_common.kube.errors import KubeError, KubeUnavailableError
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import CONFIG_MAPS, PODS, Manifest
 from hourglass_common.kube.watch_state import Change
 from hourglass_common.runtime.system_clock import SystemClock
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler, **options: Any) -> AsyncIterator[KubeClient]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-
-    async def nobody() -> str | None:
-        return None
-
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", None, nobody)
-    try:
-        async with KubeClient(connection, **options) as client:
-            yield client
-    finally:
-        await runner.cleanup()
+from tests.support.kube_server import serving
 
 
 def status(code: int, reason: str, **more: Any) -> web.Response:
