@@ -214,7 +214,7 @@ BAD_SPECS: tuple[BadSpec, ...] = (
     BadSpec(
         "spec.resources.requests[cpu]",
         "must be a quantity of at least 0",
-        resources(requests={"cpu": -1}),
+        resources(requests={"cpu": "-1"}),
     ),
     BadSpec(
         "spec.resources.claims",

@@ -9,6 +9,9 @@ from hourglass_common.kube.errors import KubeError, KubeUnavailableError
 from hourglass_common.kube.resources import GROUP
 
 RETRY_SECONDS = 1.0
+_NO_FIELD = "<nil>"
+"""Where the API says that more may be wrong than it has looked for."""
+_CAMEL_CASE = re.compile(r"[a-z][A-Za-z0-9]*")
 
 
 @contextmanager
@@ -66,7 +69,9 @@ def _translated(error: KubeError, namespace: str, name: str) -> HourglassError:
                 error.message,
                 reason=re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.reason).upper(),
                 violations=tuple(
-                    FieldViolation(_field_path(v.field), v.description) for v in error.violations
+                    FieldViolation(_field_path(v.field), v.description)
+                    for v in error.violations
+                    if v.field != _NO_FIELD
                 ),
                 retry_after=error.retry_after or (RETRY_SECONDS if unavailable else None),
             )
@@ -82,11 +87,11 @@ def _about(
 def _field_path(path: str) -> str:
     """Return the request's name for a manifest's field: ``spec.avsAddress`` is spec.avs_address.
 
-    Keys of maps, in brackets, stay as they are.
+    Keys of maps stay as they are: in brackets, or no name that a field could have.
     """
-    path = path.removeprefix("metadata.")
-    parts = re.split(r"(\[[^\]]*\])", path)
+    path = path.removeprefix(".").removeprefix("metadata.")
+    parts = re.split(r"(\[[^\]]*\]|\.)", path)
     return "".join(
-        part if part.startswith("[") else re.sub(r"(?<=[a-z])([A-Z])", r"_\1", part).lower()
+        re.sub(r"(?<=[a-z])([A-Z])", r"_\1", part).lower() if _CAMEL_CASE.fullmatch(part) else part
         for part in parts
     )

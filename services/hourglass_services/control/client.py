@@ -14,7 +14,7 @@ from hourglass_common.runtime.logs import get_logger
 
 from hourglass_services.rpc.status import from_rpc_error
 
-from .codec import event_from_proto, performer_from_proto, spec_from_json
+from .codec import event_from_proto, performer_from_proto, spec_of_request
 from .port import Creation, EventKind, Filter, PerformerPage, PerformerView, WatchEvent
 
 log = get_logger(__name__)
@@ -44,7 +44,7 @@ class PerformerControlClient:
             control_pb2.CreatePerformerRequest(
                 namespace=creation.namespace,
                 name=creation.name,
-                spec=spec_from_json(creation.spec),
+                spec=spec_of_request(creation.spec),
                 labels=creation.labels,
                 request_id=creation.request_id,
                 validate_only=creation.validate_only,

@@ -12,7 +12,7 @@ from eigenlayer.hourglass.control.v1 import control_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from hourglass_common.domain.endpoint import Endpoint, Role
-from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.domain.errors import Code, HourglassError, invalid
 from hourglass_common.kube.resources import PERFORMERS
 
 from .port import EventKind, Manifest, PerformerView, WatchEvent
@@ -30,22 +30,41 @@ _KINDS = {
 _KINDS_BACK = {number: kind for kind, number in _KINDS.items()}
 
 
+_FREE_JSON = (
+    ("scheduling", "affinity"),
+    ("network", "ingressFrom"),
+    ("network", "egress"),
+    ("strategy", "rollingUpdate"),
+)
+
+
 def spec_to_json(spec: control_pb2.PerformerSpec) -> dict[str, Any]:
     """Return the custom resource's spec; what the message leaves unset is left out."""
     found: dict[str, Any] = json_format.MessageToDict(spec)
-    scheduling = found.get("scheduling")
-    if scheduling and "affinity" in scheduling:
-        scheduling["affinity"] = _whole_numbers(scheduling["affinity"])
+    for holder, key in _FREE_JSON:
+        if key in found.get(holder, {}):
+            found[holder][key] = _whole_numbers(found[holder][key])
+    for toleration in found.get("scheduling", {}).get("tolerations", ()):
+        if "tolerationSeconds" in toleration:  # protobuf's JSON writes 64-bit numbers as text
+            toleration["tolerationSeconds"] = int(toleration["tolerationSeconds"])
     return found
 
 
 def spec_from_json(spec: Manifest) -> control_pb2.PerformerSpec:
     """Return the message for a custom resource's spec; keys it does not know are left out."""
-    resources = spec.get("resources")
-    if resources:
-        spec = {**spec, "resources": {**resources, **_text_quantities(resources)}}
     message = control_pb2.PerformerSpec()
-    _parse(spec, message)
+    _parse(_with_text_quantities(spec), message)
+    return message
+
+
+def spec_of_request(spec: Manifest) -> control_pb2.PerformerSpec:
+    """Return the message for a spec that is to be created. INVALID_ARGUMENT for a key that it
+    does not know, and for a value of another type."""
+    message = control_pb2.PerformerSpec()
+    try:
+        json_format.ParseDict(dict(_with_text_quantities(spec)), message)
+    except json_format.ParseError as exc:
+        raise invalid("spec", str(exc)) from exc
     return message
 
 
@@ -149,11 +168,18 @@ def _time(message: control_pb2.Performer, name: str) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _with_text_quantities(spec: Manifest) -> Manifest:
+    resources = spec.get("resources")
+    if not isinstance(resources, Mapping):
+        return spec
+    return {**spec, "resources": {**resources, **_text_quantities(resources)}}
+
+
 def _text_quantities(resources: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        kind: {name: str(quantity) for name, quantity in (resources.get(kind) or {}).items()}
+        kind: {name: str(quantity) for name, quantity in resources[kind].items()}
         for kind in ("requests", "limits")
-        if kind in resources
+        if isinstance(resources.get(kind), Mapping)
     }
 
 

@@ -4,6 +4,8 @@ An error carries google.rpc details: ErrorInfo with our domain and reason, BadRe
 bad fields, RetryInfo with the seconds to wait.
 """
 
+from collections.abc import Sequence
+
 import grpc
 import grpc.aio
 from google.protobuf import any_pb2, duration_pb2
@@ -17,6 +19,8 @@ DETAILS_KEY = "grpc-status-details-bin"
 _MAX_MESSAGE = 1024
 _MAX_STATUS = 3072
 _MAX_VIOLATIONS = 8
+_MAX_DESCRIPTION = 400
+_MAX_BAD_REQUEST = 1600
 
 _TO_GRPC = {code: grpc.StatusCode[code.value] for code in Code}
 _FROM_GRPC = {status: Code[status.name] for status in grpc.StatusCode if status.name != "OK"}
@@ -40,13 +44,7 @@ def to_status(error: HourglassError) -> status_pb2.Status:
         )
         details.append(_packed(info))
     if error.violations:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(
-                field=violation.field, description=violation.description[:200]
-            )
-            for violation in error.violations[:_MAX_VIOLATIONS]
-        ]
-        details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+        details.append(_packed(_bad_request(error.violations)))
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_after * 1e9))
@@ -65,6 +63,27 @@ def to_status(error: HourglassError) -> status_pb2.Status:
         if status.ByteSize() + detail.ByteSize() <= _MAX_STATUS:
             status.details.append(detail)
     return status
+
+
+def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+    """Return as many of the violations as there is room for, the first in any case."""
+    found = error_details_pb2.BadRequest()
+    for violation in violations[:_MAX_VIOLATIONS]:
+        one = error_details_pb2.BadRequest.FieldViolation(
+            field=violation.field[:_MAX_DESCRIPTION], description=_cut(violation.description)
+        )
+        if found.field_violations and found.ByteSize() + one.ByteSize() > _MAX_BAD_REQUEST:
+            break
+        found.field_violations.append(one)
+    return found
+
+
+def _cut(text: str) -> str:
+    """Return ``text``, a long one without its middle: it begins with the value that is wrong."""
+    if len(text) <= _MAX_DESCRIPTION:
+        return text
+    tail = _MAX_DESCRIPTION * 3 // 4
+    return f"{text[: _MAX_DESCRIPTION - tail - 1]}…{text[-tail:]}"
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> HourglassError:

@@ -1,10 +1,17 @@
 """PerformerControl's messages and manifests, into each other and back."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from eigenlayer.hourglass.control.v1 import control_pb2
 from google.protobuf import json_format
+from google.protobuf.message import Message
+from hourglass_common.domain.clock import rfc3339
 from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.performer import PerformerSpec
+from hourglass_common.domain.performer_status import PerformerStatus
+from hourglass_common.domain.schema import object_schema
 from hourglass_services.control.codec import (
     event_from_proto,
     event_to_proto,
@@ -34,6 +41,9 @@ def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=fields).filter(bool)
 
 
+numbers = st.integers(0, 2**31 - 1)
+shares = numbers | st.just("25%")
+objects = st.dictionaries(words, json_values, min_size=1, max_size=2)
 key_selectors = st.fixed_dictionaries({"name": words, "key": words})
 environment_from = st.fixed_dictionaries(
     {
@@ -52,7 +62,7 @@ specs = some(
     replicas=st.integers(0, 1000),
     imagePullSecrets=st.lists(st.fixed_dictionaries({"name": words}), min_size=1, max_size=2),
     config=some(
-        grpcPort=st.integers(1, 65535),
+        grpcPort=st.integers(0, 65535),
         environment=maps,
         environmentFrom=st.lists(environment_from, min_size=1, max_size=2),
         args=st.lists(words, min_size=1),
@@ -75,7 +85,7 @@ specs = some(
                 operator=words,
                 value=words,
                 effect=words,
-                tolerationSeconds=st.integers(0, 3600),
+                tolerationSeconds=st.integers(-1, 2**62),
             ),
             min_size=1,
             max_size=2,
@@ -87,6 +97,105 @@ specs = some(
         teeRequired=st.just(True),
         teeType=words,
         customLabels=maps,
+    ),
+    suspend=st.booleans(),
+    fence=st.booleans(),
+    strategy=some(
+        type=words,
+        rollingUpdate=some(maxSurge=shares, maxUnavailable=shares),
+        blueGreen=some(
+            autoPromoteAfterSeconds=numbers,
+            abortAfterSeconds=numbers,
+            gate=some(
+                smokeTask=some(
+                    payload=words, expectedOutput=words, encoding=words, timeoutSeconds=numbers
+                )
+            ),
+        ),
+    ),
+    rollout=some(
+        decision=some(action=words, revision=words, decidedForHash=words),
+        keepPreviousSeconds=numbers,
+        drainTimeoutSeconds=numbers,
+        progressDeadlineSeconds=numbers,
+        onDeadline=words,
+        revisionHistoryLimit=numbers,
+    ),
+    security=some(profile=words),
+    network=some(
+        ingressFrom=st.lists(objects, min_size=1, max_size=2),
+        egress=st.lists(objects, min_size=1, max_size=2),
+    ),
+    health=some(
+        service=words,
+        periodSeconds=numbers,
+        timeoutSeconds=numbers,
+        failureThreshold=numbers,
+        startupSeconds=numbers,
+    ),
+)
+moments = st.integers(0, 4_000_000_000).map(
+    lambda seconds: rfc3339(datetime.fromtimestamp(seconds, UTC))
+)
+statuses = some(
+    phase=words,
+    ready=st.just(True),
+    podName=words,
+    serviceName=words,
+    stagedServiceName=words,
+    grpcEndpoint=words,
+    conditions=st.lists(
+        some(
+            type=words,
+            status=words,
+            observedGeneration=st.integers(1, 2**62),
+            lastTransitionTime=moments,
+            reason=words,
+            message=words,
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    lastUpgrade=moments,
+    readyTime=moments,
+    observedGeneration=st.integers(1, 2**62),
+    replicas=st.integers(1, 9),
+    readyReplicas=st.integers(1, 9),
+    updatedReplicas=st.integers(1, 9),
+    selector=words,
+    revision=words,
+    inServiceRevision=words,
+    revisions=st.lists(
+        some(
+            hash=words,
+            role=words,
+            image=words,
+            replicas=st.integers(1, 9),
+            readyReplicas=st.integers(1, 9),
+            inServiceSince=moments,
+            rejected=words,
+            gate=words,
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    intent=some(replicas=numbers, suspend=st.booleans(), fence=st.booleans()),
+    decision=some(action=words, revision=words, decidedForHash=words, outcome=words, message=words),
+    receipts=st.lists(
+        st.fixed_dictionaries(
+            {"from": words},
+            optional={
+                "action": words,
+                "who": words,
+                "when": moments,
+                "to": words,
+                "inFlight": words,
+                "lost": words,
+                "drained": moments,
+            },
+        ),
+        min_size=1,
+        max_size=2,
     ),
 )
 
@@ -100,10 +209,41 @@ def test_a_spec_comes_back_from_the_wire_as_it_was(spec: dict[str, Any]) -> None
     assert repr(sorted_keys(back)) == repr(sorted_keys(spec))  # 3 stays 3 and is not 3.0
 
 
+def fields_of(cls: type) -> dict[str, Any]:
+    """Return the field names of a dataclass as JSON has them, nested."""
+    found: dict[str, Any] = {}
+    for name, schema in object_schema(cls)["properties"].items():
+        below = schema.get("items", schema)
+        found[name] = sorted(below["properties"]) if "properties" in below else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [(PerformerSpec, control_pb2.PerformerSpec), (PerformerStatus, control_pb2.PerformerStatus)],
+)
+def test_the_message_has_every_field_of_the_resource_and_no_other(
+    cls: type, message: type[Message]
+) -> None:
+    free = ("affinity", "ingressFrom", "egress", "rollingUpdate")
+    found: dict[str, Any] = {}
+    for field in message.DESCRIPTOR.fields:
+        below = field.message_type
+        nested = None
+        if below is not None and below.file is message.DESCRIPTOR.file:
+            nested = sorted(f.json_name for f in below.fields)
+        is_map = below is not None and below.GetOptions().map_entry
+        found[field.json_name] = None if is_map else nested
+    wanted = fields_of(cls)
+    assert {k: v for k, v in found.items() if k not in free} == {
+        k: v for k, v in wanted.items() if k not in free
+    }
+
+
 @settings(max_examples=50)
-@given(specs, maps, st.lists(st.sampled_from(list(Role)), max_size=3))
+@given(specs, statuses, maps, st.lists(st.sampled_from(list(Role)), max_size=3))
 def test_a_performer_comes_back_from_the_wire_as_it_was(
-    spec: dict[str, Any], labels: dict[str, str], roles: list[Role]
+    spec: dict[str, Any], status: dict[str, Any], labels: dict[str, str], roles: list[Role]
 ) -> None:
     view = PerformerView(
         {
@@ -120,13 +260,7 @@ def test_a_performer_comes_back_from_the_wire_as_it_was(
                 "deletionTimestamp": "2026-01-02T03:04:06Z",
             },
             "spec": spec,
-            "status": {
-                "phase": "Running",
-                "observedGeneration": 3,
-                "conditions": [
-                    {"type": "Ready", "status": "True", "observedGeneration": 3, "reason": "Ok"}
-                ],
-            },
+            "status": status,
         },
         tuple(
             Endpoint(

@@ -54,12 +54,15 @@ def test_bad_fields_have_the_names_of_the_request() -> None:
         {"field": "spec.avsAddress", "message": "too long"},
         {"field": "spec.config.environmentFrom[0].valueFrom", "message": "is empty"},
         {"field": "spec.scheduling.nodeSelector[zoneName]", "message": "bad"},
+        {"field": "spec.config.environment.API_KEY", "message": "too long"},
         {"field": "metadata.name", "message": "bad"},
+        {"field": "<nil>", "message": "not all rules were asked"},
     ]
     assert answered(422, "Invalid", causes=causes).violations == (
         FieldViolation("spec.avs_address", "too long"),
         FieldViolation("spec.config.environment_from[0].value_from", "is empty"),
         FieldViolation("spec.scheduling.node_selector[zoneName]", "bad"),
+        FieldViolation("spec.config.environment.API_KEY", "too long"),
         FieldViolation("name", "bad"),
     )
 

@@ -106,6 +106,19 @@ async def test_an_error_too_long_for_headers_still_arrives_with_its_code() -> No
     assert told.message.startswith("üü")
 
 
+async def test_of_many_bad_fields_the_first_arrive_with_the_value_and_the_rule() -> None:
+    said = f'Invalid value: "{"x" * 900}": this is the rule'
+    violations = tuple(FieldViolation(f"spec.field{n}." + "f" * 150, said) for n in range(8))
+    error = HourglassError(Code.INVALID_ARGUMENT, "no " * 500, violations=violations)
+    async with served(Fails(error)) as (_, channel):
+        told = (await refused(channel)).violations
+    assert told
+    for one, sent in zip(told, violations, strict=False):
+        assert one.field == sent.field
+        assert one.description.startswith('Invalid value: "x')
+        assert one.description.endswith(": this is the rule")
+
+
 async def test_an_unexpected_failure_tells_a_request_id_and_nothing_else() -> None:
     async with served(Fails(RuntimeError("password=hunter2"))) as (_, channel):
         told = await refused(channel)

@@ -165,7 +165,10 @@ Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
 
 @_typing.final
 class PerformerSpec(_message.Message):
-    """The JSON form of this message is the spec of the custom resource."""
+    """The JSON form of this message is the spec of the custom resource. What a spec may say is in the
+    schema of that resource alone: what it refuses is INVALID_ARGUMENT here, with its words for each
+    field. Fields that are unset are left out of the object.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -179,12 +182,23 @@ class PerformerSpec(_message.Message):
     HARDWARE_REQUIREMENTS_FIELD_NUMBER: _builtins.int
     IMAGE_PULL_SECRETS_FIELD_NUMBER: _builtins.int
     REPLICAS_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    SUSPEND_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    SECURITY_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
     avs_address: _builtins.str
     image: _builtins.str
     image_pull_policy: _builtins.str
     version: _builtins.str
     replicas: _builtins.int
-    """Unset means 1."""
+    """Unset means the number that was last asked for, 1 at first."""
+    suspend: _builtins.bool
+    """Run no instances. Unset means what was last asked for."""
+    fence: _builtins.bool
+    """Give the instances no tasks. Unset means what was last asked for."""
     @_builtins.property
     def config(self) -> Global___PerformerConfig: ...
     @_builtins.property
@@ -195,11 +209,21 @@ class PerformerSpec(_message.Message):
     def hardware_requirements(self) -> Global___HardwareRequirements: ...
     @_builtins.property
     def image_pull_secrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SecretReference]: ...
+    @_builtins.property
+    def strategy(self) -> Global___Strategy: ...
+    @_builtins.property
+    def rollout(self) -> Global___Rollout: ...
+    @_builtins.property
+    def security(self) -> Global___Security: ...
+    @_builtins.property
+    def network(self) -> Global___Network: ...
+    @_builtins.property
+    def health(self) -> Global___Health: ...
     def __init__(
         self,
         *,
-        avs_address: _builtins.str = ...,
-        image: _builtins.str = ...,
+        avs_address: _builtins.str | None = ...,
+        image: _builtins.str | None = ...,
         image_pull_policy: _builtins.str = ...,
         version: _builtins.str = ...,
         config: Global___PerformerConfig | None = ...,
@@ -208,14 +232,38 @@ class PerformerSpec(_message.Message):
         hardware_requirements: Global___HardwareRequirements | None = ...,
         image_pull_secrets: _abc.Iterable[Global___SecretReference] | None = ...,
         replicas: _builtins.int | None = ...,
+        strategy: Global___Strategy | None = ...,
+        rollout: Global___Rollout | None = ...,
+        suspend: _builtins.bool | None = ...,
+        fence: _builtins.bool | None = ...,
+        security: Global___Security | None = ...,
+        network: Global___Network | None = ...,
+        health: Global___Health | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "config", b"config", "hardware_requirements", b"hardware_requirements", "replicas", b"replicas", "resources", b"resources", "scheduling", b"scheduling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_avs_address", b"_avs_address", "_fence", b"_fence", "_image", b"_image", "_replicas", b"_replicas", "_suspend", b"_suspend", "avs_address", b"avs_address", "config", b"config", "fence", b"fence", "hardware_requirements", b"hardware_requirements", "health", b"health", "image", b"image", "network", b"network", "replicas", b"replicas", "resources", b"resources", "rollout", b"rollout", "scheduling", b"scheduling", "security", b"security", "strategy", b"strategy", "suspend", b"suspend"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "avs_address", b"avs_address", "config", b"config", "hardware_requirements", b"hardware_requirements", "image", b"image", "image_pull_policy", b"image_pull_policy", "image_pull_secrets", b"image_pull_secrets", "replicas", b"replicas", "resources", b"resources", "scheduling", b"scheduling", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avs_address", b"_avs_address", "_fence", b"_fence", "_image", b"_image", "_replicas", b"_replicas", "_suspend", b"_suspend", "avs_address", b"avs_address", "config", b"config", "fence", b"fence", "hardware_requirements", b"hardware_requirements", "health", b"health", "image", b"image", "image_pull_policy", b"image_pull_policy", "image_pull_secrets", b"image_pull_secrets", "network", b"network", "replicas", b"replicas", "resources", b"resources", "rollout", b"rollout", "scheduling", b"scheduling", "security", b"security", "strategy", b"strategy", "suspend", b"suspend", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__avs_address: _TypeAlias = _typing.Literal["avs_address"]  # noqa: Y015
+    _WhichOneofArgType__avs_address: _TypeAlias = _typing.Literal["_avs_address", b"_avs_address"]  # noqa: Y015
+    _WhichOneofReturnType__fence: _TypeAlias = _typing.Literal["fence"]  # noqa: Y015
+    _WhichOneofArgType__fence: _TypeAlias = _typing.Literal["_fence", b"_fence"]  # noqa: Y015
+    _WhichOneofReturnType__image: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType__image: _TypeAlias = _typing.Literal["_image", b"_image"]  # noqa: Y015
     _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
     _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__suspend: _TypeAlias = _typing.Literal["suspend"]  # noqa: Y015
+    _WhichOneofArgType__suspend: _TypeAlias = _typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__avs_address) -> _WhichOneofReturnType__avs_address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fence) -> _WhichOneofReturnType__fence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__image) -> _WhichOneofReturnType__image | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__suspend) -> _WhichOneofReturnType__suspend | None: ...
 
 Global___PerformerSpec: _TypeAlias = PerformerSpec  # noqa: Y015
 
@@ -250,7 +298,7 @@ class PerformerConfig(_message.Message):
     COMMAND_FIELD_NUMBER: _builtins.int
     SERVICE_ACCOUNT_NAME_FIELD_NUMBER: _builtins.int
     grpc_port: _builtins.int
-    """0 means 9090."""
+    """Unset means 9090."""
     service_account_name: _builtins.str
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
@@ -263,18 +311,20 @@ class PerformerConfig(_message.Message):
     def __init__(
         self,
         *,
-        grpc_port: _builtins.int = ...,
+        grpc_port: _builtins.int | None = ...,
         environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         environment_from: _abc.Iterable[Global___EnvironmentVariable] | None = ...,
         args: _abc.Iterable[_builtins.str] | None = ...,
         command: _abc.Iterable[_builtins.str] | None = ...,
         service_account_name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_grpc_port", b"_grpc_port", "grpc_port", b"grpc_port"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["args", b"args", "command", b"command", "environment", b"environment", "environment_from", b"environment_from", "grpc_port", b"grpc_port", "service_account_name", b"service_account_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_port", b"_grpc_port", "args", b"args", "command", b"command", "environment", b"environment", "environment_from", b"environment_from", "grpc_port", b"grpc_port", "service_account_name", b"service_account_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__grpc_port: _TypeAlias = _typing.Literal["grpc_port"]  # noqa: Y015
+    _WhichOneofArgType__grpc_port: _TypeAlias = _typing.Literal["_grpc_port", b"_grpc_port"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__grpc_port) -> _WhichOneofReturnType__grpc_port | None: ...
 
 Global___PerformerConfig: _TypeAlias = PerformerConfig  # noqa: Y015
 
@@ -580,6 +630,324 @@ class SecretReference(_message.Message):
 Global___SecretReference: _TypeAlias = SecretReference  # noqa: Y015
 
 @_typing.final
+class Strategy(_message.Message):
+    """How a new revision takes over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    ROLLING_UPDATE_FIELD_NUMBER: _builtins.int
+    BLUE_GREEN_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """RollingUpdate (also if empty), BlueGreen or Recreate."""
+    @_builtins.property
+    def rolling_update(self) -> Global___RollingUpdate: ...
+    @_builtins.property
+    def blue_green(self) -> Global___BlueGreen: ...
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        rolling_update: Global___RollingUpdate | None = ...,
+        blue_green: Global___BlueGreen | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blue_green", b"blue_green", "rolling_update", b"rolling_update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blue_green", b"blue_green", "rolling_update", b"rolling_update", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
+
+@_typing.final
+class RollingUpdate(_message.Message):
+    """Each a number, or a percentage as text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_SURGE_FIELD_NUMBER: _builtins.int
+    MAX_UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def max_surge(self) -> _struct_pb2.Value: ...
+    @_builtins.property
+    def max_unavailable(self) -> _struct_pb2.Value: ...
+    def __init__(
+        self,
+        *,
+        max_surge: _struct_pb2.Value | None = ...,
+        max_unavailable: _struct_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_surge", b"max_surge", "max_unavailable", b"max_unavailable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_surge", b"max_surge", "max_unavailable", b"max_unavailable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollingUpdate: _TypeAlias = RollingUpdate  # noqa: Y015
+
+@_typing.final
+class BlueGreen(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTO_PROMOTE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    ABORT_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
+    auto_promote_after_seconds: _builtins.int
+    """Unset means by hand only."""
+    abort_after_seconds: _builtins.int
+    """Unset means never."""
+    @_builtins.property
+    def gate(self) -> Global___Gate: ...
+    def __init__(
+        self,
+        *,
+        auto_promote_after_seconds: _builtins.int | None = ...,
+        abort_after_seconds: _builtins.int | None = ...,
+        gate: Global___Gate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_abort_after_seconds", b"_abort_after_seconds", "_auto_promote_after_seconds", b"_auto_promote_after_seconds", "abort_after_seconds", b"abort_after_seconds", "auto_promote_after_seconds", b"auto_promote_after_seconds", "gate", b"gate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_abort_after_seconds", b"_abort_after_seconds", "_auto_promote_after_seconds", b"_auto_promote_after_seconds", "abort_after_seconds", b"abort_after_seconds", "auto_promote_after_seconds", b"auto_promote_after_seconds", "gate", b"gate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__abort_after_seconds: _TypeAlias = _typing.Literal["abort_after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__abort_after_seconds: _TypeAlias = _typing.Literal["_abort_after_seconds", b"_abort_after_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__auto_promote_after_seconds: _TypeAlias = _typing.Literal["auto_promote_after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__auto_promote_after_seconds: _TypeAlias = _typing.Literal["_auto_promote_after_seconds", b"_auto_promote_after_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__abort_after_seconds) -> _WhichOneofReturnType__abort_after_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_promote_after_seconds) -> _WhichOneofReturnType__auto_promote_after_seconds | None: ...
+
+Global___BlueGreen: _TypeAlias = BlueGreen  # noqa: Y015
+
+@_typing.final
+class Gate(_message.Message):
+    """What must hold before a staged revision is promoted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SMOKE_TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def smoke_task(self) -> Global___SmokeTask: ...
+    def __init__(
+        self,
+        *,
+        smoke_task: Global___SmokeTask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["smoke_task", b"smoke_task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["smoke_task", b"smoke_task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gate: _TypeAlias = Gate  # noqa: Y015
+
+@_typing.final
+class SmokeTask(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    EXPECTED_OUTPUT_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    payload: _builtins.str
+    expected_output: _builtins.str
+    encoding: _builtins.str
+    """Text (also if empty), Hex or Base64."""
+    timeout_seconds: _builtins.int
+    def __init__(
+        self,
+        *,
+        payload: _builtins.str = ...,
+        expected_output: _builtins.str = ...,
+        encoding: _builtins.str = ...,
+        timeout_seconds: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds", "encoding", b"encoding", "expected_output", b"expected_output", "payload", b"payload", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__timeout_seconds: _TypeAlias = _typing.Literal["timeout_seconds"]  # noqa: Y015
+    _WhichOneofArgType__timeout_seconds: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout_seconds) -> _WhichOneofReturnType__timeout_seconds | None: ...
+
+Global___SmokeTask: _TypeAlias = SmokeTask  # noqa: Y015
+
+@_typing.final
+class Rollout(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    KEEP_PREVIOUS_SECONDS_FIELD_NUMBER: _builtins.int
+    DRAIN_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    PROGRESS_DEADLINE_SECONDS_FIELD_NUMBER: _builtins.int
+    ON_DEADLINE_FIELD_NUMBER: _builtins.int
+    REVISION_HISTORY_LIMIT_FIELD_NUMBER: _builtins.int
+    keep_previous_seconds: _builtins.int
+    drain_timeout_seconds: _builtins.int
+    progress_deadline_seconds: _builtins.int
+    on_deadline: _builtins.str
+    """Stall (also if empty) or Rollback."""
+    revision_history_limit: _builtins.int
+    @_builtins.property
+    def decision(self) -> Global___Decision: ...
+    def __init__(
+        self,
+        *,
+        decision: Global___Decision | None = ...,
+        keep_previous_seconds: _builtins.int | None = ...,
+        drain_timeout_seconds: _builtins.int | None = ...,
+        progress_deadline_seconds: _builtins.int | None = ...,
+        on_deadline: _builtins.str = ...,
+        revision_history_limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_drain_timeout_seconds", b"_drain_timeout_seconds", "_keep_previous_seconds", b"_keep_previous_seconds", "_progress_deadline_seconds", b"_progress_deadline_seconds", "_revision_history_limit", b"_revision_history_limit", "decision", b"decision", "drain_timeout_seconds", b"drain_timeout_seconds", "keep_previous_seconds", b"keep_previous_seconds", "progress_deadline_seconds", b"progress_deadline_seconds", "revision_history_limit", b"revision_history_limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_drain_timeout_seconds", b"_drain_timeout_seconds", "_keep_previous_seconds", b"_keep_previous_seconds", "_progress_deadline_seconds", b"_progress_deadline_seconds", "_revision_history_limit", b"_revision_history_limit", "decision", b"decision", "drain_timeout_seconds", b"drain_timeout_seconds", "keep_previous_seconds", b"keep_previous_seconds", "on_deadline", b"on_deadline", "progress_deadline_seconds", b"progress_deadline_seconds", "revision_history_limit", b"revision_history_limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__drain_timeout_seconds: _TypeAlias = _typing.Literal["drain_timeout_seconds"]  # noqa: Y015
+    _WhichOneofArgType__drain_timeout_seconds: _TypeAlias = _typing.Literal["_drain_timeout_seconds", b"_drain_timeout_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__keep_previous_seconds: _TypeAlias = _typing.Literal["keep_previous_seconds"]  # noqa: Y015
+    _WhichOneofArgType__keep_previous_seconds: _TypeAlias = _typing.Literal["_keep_previous_seconds", b"_keep_previous_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__progress_deadline_seconds: _TypeAlias = _typing.Literal["progress_deadline_seconds"]  # noqa: Y015
+    _WhichOneofArgType__progress_deadline_seconds: _TypeAlias = _typing.Literal["_progress_deadline_seconds", b"_progress_deadline_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__revision_history_limit: _TypeAlias = _typing.Literal["revision_history_limit"]  # noqa: Y015
+    _WhichOneofArgType__revision_history_limit: _TypeAlias = _typing.Literal["_revision_history_limit", b"_revision_history_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__drain_timeout_seconds) -> _WhichOneofReturnType__drain_timeout_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_previous_seconds) -> _WhichOneofReturnType__keep_previous_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__progress_deadline_seconds) -> _WhichOneofReturnType__progress_deadline_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__revision_history_limit) -> _WhichOneofReturnType__revision_history_limit | None: ...
+
+Global___Rollout: _TypeAlias = Rollout  # noqa: Y015
+
+@_typing.final
+class Decision(_message.Message):
+    """An explicit act on a rollout; it is void once the spec asks for another revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DECIDED_FOR_HASH_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """Promote, Abort or Rollback."""
+    revision: _builtins.str
+    decided_for_hash: _builtins.str
+    """status.revision at the time of the decision."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        decided_for_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "decided_for_hash", b"decided_for_hash", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class Security(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Restricted or Baseline; empty means the operator's default."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Security: _TypeAlias = Security  # noqa: Y015
+
+@_typing.final
+class Network(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INGRESS_FROM_FIELD_NUMBER: _builtins.int
+    EGRESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ingress_from(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """As NetworkPolicyPeer in networking.k8s.io/v1."""
+
+    @_builtins.property
+    def egress(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """As NetworkPolicyEgressRule in networking.k8s.io/v1."""
+
+    def __init__(
+        self,
+        *,
+        ingress_from: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+        egress: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["egress", b"egress", "ingress_from", b"ingress_from"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Network: _TypeAlias = Network  # noqa: Y015
+
+@_typing.final
+class Health(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    PERIOD_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    FAILURE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    STARTUP_SECONDS_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    period_seconds: _builtins.int
+    timeout_seconds: _builtins.int
+    failure_threshold: _builtins.int
+    startup_seconds: _builtins.int
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        period_seconds: _builtins.int | None = ...,
+        timeout_seconds: _builtins.int | None = ...,
+        failure_threshold: _builtins.int | None = ...,
+        startup_seconds: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_failure_threshold", b"_failure_threshold", "_period_seconds", b"_period_seconds", "_startup_seconds", b"_startup_seconds", "_timeout_seconds", b"_timeout_seconds", "failure_threshold", b"failure_threshold", "period_seconds", b"period_seconds", "startup_seconds", b"startup_seconds", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure_threshold", b"_failure_threshold", "_period_seconds", b"_period_seconds", "_startup_seconds", b"_startup_seconds", "_timeout_seconds", b"_timeout_seconds", "failure_threshold", b"failure_threshold", "period_seconds", b"period_seconds", "service", b"service", "startup_seconds", b"startup_seconds", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__failure_threshold: _TypeAlias = _typing.Literal["failure_threshold"]  # noqa: Y015
+    _WhichOneofArgType__failure_threshold: _TypeAlias = _typing.Literal["_failure_threshold", b"_failure_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__period_seconds: _TypeAlias = _typing.Literal["period_seconds"]  # noqa: Y015
+    _WhichOneofArgType__period_seconds: _TypeAlias = _typing.Literal["_period_seconds", b"_period_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__startup_seconds: _TypeAlias = _typing.Literal["startup_seconds"]  # noqa: Y015
+    _WhichOneofArgType__startup_seconds: _TypeAlias = _typing.Literal["_startup_seconds", b"_startup_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__timeout_seconds: _TypeAlias = _typing.Literal["timeout_seconds"]  # noqa: Y015
+    _WhichOneofArgType__timeout_seconds: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__failure_threshold) -> _WhichOneofReturnType__failure_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__period_seconds) -> _WhichOneofReturnType__period_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__startup_seconds) -> _WhichOneofReturnType__startup_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout_seconds) -> _WhichOneofReturnType__timeout_seconds | None: ...
+
+Global___Health: _TypeAlias = Health  # noqa: Y015
+
+@_typing.final
 class PerformerStatus(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -594,6 +962,15 @@ class PerformerStatus(_message.Message):
     READY_REPLICAS_FIELD_NUMBER: _builtins.int
     UPDATED_REPLICAS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    STAGED_SERVICE_NAME_FIELD_NUMBER: _builtins.int
+    IN_SERVICE_REVISION_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    READY_TIME_FIELD_NUMBER: _builtins.int
+    LAST_UPGRADE_FIELD_NUMBER: _builtins.int
     phase: _builtins.str
     ready: _builtins.bool
     pod_name: _builtins.str
@@ -604,8 +981,33 @@ class PerformerStatus(_message.Message):
     ready_replicas: _builtins.int
     updated_replicas: _builtins.int
     revision: _builtins.str
+    """The revision that the spec asks for."""
+    staged_service_name: _builtins.str
+    """Set while there is a staged revision."""
+    in_service_revision: _builtins.str
+    selector: _builtins.str
     @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]: ...
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RevisionStatus]:
+        """Newest first."""
+
+    @_builtins.property
+    def intent(self) -> Global___Intent:
+        """What was last asked for explicitly."""
+
+    @_builtins.property
+    def decision(self) -> Global___DecisionStatus:
+        """The last decision that was looked at."""
+
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receipt]:
+        """The last acts, newest first."""
+
+    @_builtins.property
+    def ready_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def last_upgrade(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -620,14 +1022,185 @@ class PerformerStatus(_message.Message):
         ready_replicas: _builtins.int = ...,
         updated_replicas: _builtins.int = ...,
         revision: _builtins.str = ...,
+        staged_service_name: _builtins.str = ...,
+        in_service_revision: _builtins.str = ...,
+        revisions: _abc.Iterable[Global___RevisionStatus] | None = ...,
+        intent: Global___Intent | None = ...,
+        decision: Global___DecisionStatus | None = ...,
+        receipts: _abc.Iterable[Global___Receipt] | None = ...,
+        selector: _builtins.str = ...,
+        ready_time: _timestamp_pb2.Timestamp | None = ...,
+        last_upgrade: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "intent", b"intent", "last_upgrade", b"last_upgrade", "ready_time", b"ready_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "grpc_endpoint", b"grpc_endpoint", "observed_generation", b"observed_generation", "phase", b"phase", "pod_name", b"pod_name", "ready", b"ready", "ready_replicas", b"ready_replicas", "replicas", b"replicas", "revision", b"revision", "service_name", b"service_name", "updated_replicas", b"updated_replicas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "decision", b"decision", "grpc_endpoint", b"grpc_endpoint", "in_service_revision", b"in_service_revision", "intent", b"intent", "last_upgrade", b"last_upgrade", "observed_generation", b"observed_generation", "phase", b"phase", "pod_name", b"pod_name", "ready", b"ready", "ready_replicas", b"ready_replicas", "ready_time", b"ready_time", "receipts", b"receipts", "replicas", b"replicas", "revision", b"revision", "revisions", b"revisions", "selector", b"selector", "service_name", b"service_name", "staged_service_name", b"staged_service_name", "updated_replicas", b"updated_replicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PerformerStatus: _TypeAlias = PerformerStatus  # noqa: Y015
+
+@_typing.final
+class RevisionStatus(_message.Message):
+    """One revision that is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASH_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    READY_REPLICAS_FIELD_NUMBER: _builtins.int
+    IN_SERVICE_SINCE_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
+    hash: _builtins.str
+    role: _builtins.str
+    """Staged, InService, Draining or Retired."""
+    image: _builtins.str
+    replicas: _builtins.int
+    ready_replicas: _builtins.int
+    rejected: _builtins.str
+    """Why it is not promoted by itself."""
+    gate: _builtins.str
+    """Passed or Failed."""
+    @_builtins.property
+    def in_service_since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        hash: _builtins.str = ...,
+        role: _builtins.str = ...,
+        image: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+        ready_replicas: _builtins.int = ...,
+        in_service_since: _timestamp_pb2.Timestamp | None = ...,
+        rejected: _builtins.str = ...,
+        gate: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["in_service_since", b"in_service_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate", "hash", b"hash", "image", b"image", "in_service_since", b"in_service_since", "ready_replicas", b"ready_replicas", "rejected", b"rejected", "replicas", b"replicas", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevisionStatus: _TypeAlias = RevisionStatus  # noqa: Y015
+
+@_typing.final
+class Intent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    SUSPEND_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    suspend: _builtins.bool
+    fence: _builtins.bool
+    def __init__(
+        self,
+        *,
+        replicas: _builtins.int | None = ...,
+        suspend: _builtins.bool | None = ...,
+        fence: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fence", b"_fence", "_replicas", b"_replicas", "_suspend", b"_suspend", "fence", b"fence", "replicas", b"replicas", "suspend", b"suspend"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fence", b"_fence", "_replicas", b"_replicas", "_suspend", b"_suspend", "fence", b"fence", "replicas", b"replicas", "suspend", b"suspend"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fence: _TypeAlias = _typing.Literal["fence"]  # noqa: Y015
+    _WhichOneofArgType__fence: _TypeAlias = _typing.Literal["_fence", b"_fence"]  # noqa: Y015
+    _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
+    _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__suspend: _TypeAlias = _typing.Literal["suspend"]  # noqa: Y015
+    _WhichOneofArgType__suspend: _TypeAlias = _typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fence) -> _WhichOneofReturnType__fence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__suspend) -> _WhichOneofReturnType__suspend | None: ...
+
+Global___Intent: _TypeAlias = Intent  # noqa: Y015
+
+@_typing.final
+class DecisionStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DECIDED_FOR_HASH_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    revision: _builtins.str
+    decided_for_hash: _builtins.str
+    outcome: _builtins.str
+    """Accepted or Refused."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        decided_for_hash: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "decided_for_hash", b"decided_for_hash", "message", b"message", "outcome", b"outcome", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionStatus: _TypeAlias = DecisionStatus  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """The record of one act."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    FROM_VALUE_FIELD_NUMBER: _builtins.int
+    TO_VALUE_FIELD_NUMBER: _builtins.int
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    who: _builtins.str
+    from_value: _builtins.str
+    """Revision or value before."""
+    to_value: _builtins.str
+    """Revision or value after."""
+    in_flight: _builtins.str
+    """A number, or unknown where an executor did not tell; empty where nothing was taken out."""
+    lost: _builtins.str
+    """As in_flight: of these, tasks that ended without an answer."""
+    @_builtins.property
+    def when(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def drained(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        who: _builtins.str = ...,
+        when: _timestamp_pb2.Timestamp | None = ...,
+        from_value: _builtins.str = ...,
+        to_value: _builtins.str = ...,
+        in_flight: _builtins.str = ...,
+        lost: _builtins.str = ...,
+        drained: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drained", b"drained", "when", b"when"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "drained", b"drained", "from_value", b"from_value", "in_flight", b"in_flight", "lost", b"lost", "to_value", b"to_value", "when", b"when", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
 
 @_typing.final
 class Condition(_message.Message):
