@@ -19,8 +19,9 @@ the same way for the operator and for the bare client. Each row is the median of
   same program with the first request alone creates the Performers that the operator works on.
 * *alone*: the controller-manager with its default of 20 requests a second for each controller.
   One Performer after the other; then image change, 200 at once, 1000 at once. Kubelet is the bench.
-* *kubelet played*: the controller-manager without that limit. 1000 pods, bound and not Ready, are
-  patched Ready over 32 connections; then memory, idleness, and a restart by SIGKILL.
+* *kubelet played*: the controller-manager without that limit until 1000 pods are there, bound and
+  not Ready; then with it. All are patched Ready over 32 connections. Without it again: memory,
+  idleness, and a restart by SIGKILL.
 * *scheduler and kwok*: both beside, the controllers without their limit. 1000 at once: the operator
   also writes what turning Ready brings in that time, the bare client does not.
 

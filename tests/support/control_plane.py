@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,27 +94,33 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
             config["clusters"][0]["cluster"]["server"], path, path.parent / "audit.log"
         )
         return
-    with own_control_plane(folder, Options()) as plane:
-        yield plane
+    with own_control_plane(folder, Options()) as running:
+        yield running.plane
 
 
 @contextmanager
-def own_control_plane(folder: Path, options: Options) -> Iterator[ControlPlane]:
+def own_control_plane(folder: Path, options: Options) -> Iterator["Processes"]:
     """Run a control plane that nobody else uses, with its files in ``folder``."""
-    running = _Processes(folder, options)
+    running = Processes(folder, options)
     try:
-        yield running.start()
+        running.start()
+        yield running
     finally:
         running.stop()
 
 
-class _Processes:
+class Processes:
+    """The programs of one control plane; ``plane`` is there once they are started."""
+
+    plane: ControlPlane
+
     def __init__(self, folder: Path, options: Options) -> None:
         self.folder = folder
         self.options = options
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> ControlPlane:
+    def start(self) -> None:
+        """Return once the API answers, the CRD is served and the controllers have begun."""
         self.folder.mkdir(parents=True, exist_ok=True)
         etcd_client, etcd_peer, api = (free_port() for _ in range(3))
         etcd = f"http://127.0.0.1:{etcd_client}"
@@ -132,26 +138,33 @@ class _Processes:
             f"--initial-cluster=default={peer}",
         )
         self._run("kube-apiserver", *self._api_server_flags(etcd, api))
-        plane = ControlPlane(
+        plane = self.plane = ControlPlane(
             f"https://127.0.0.1:{api}", self.folder / "kubeconfig", self.folder / "audit.log"
         )
         self._wait(plane, "/readyz")
-        self._run(
-            "kube-controller-manager",
-            f"--kubeconfig={plane.kubeconfig}",
-            "--leader-elect=false",
-            f"--service-account-private-key-file={self.folder / 'sa.key'}",
-            f"--root-ca-file={self.folder / 'pki' / 'apiserver.crt'}",
-            "--use-service-account-credentials=true",
-            "--secure-port=0",
-            *self.options.controller_manager,
-        )
+        self._run_controllers(self.options.controller_manager)
         _post(
             plane, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", dict(performer_crd())
         )
         self._wait(plane, "/apis/hourglass.eigenlayer.io/v1alpha1/performers")
         self._wait(plane, "/api/v1/namespaces/default/serviceaccounts/default")
-        return plane
+
+    def restart_controllers(self, flags: Sequence[str]) -> None:
+        """End the controller-manager, and run it anew with these flags beside its usual ones."""
+        _end(self.processes.pop())
+        self._run_controllers(flags)
+
+    def _run_controllers(self, flags: Sequence[str]) -> None:
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.folder / 'kubeconfig'}",
+            "--leader-elect=false",
+            f"--service-account-private-key-file={self.folder / 'sa.key'}",
+            f"--root-ca-file={self.folder / 'pki' / 'apiserver.crt'}",
+            "--use-service-account-credentials=true",
+            "--secure-port=0",
+            *flags,
+        )
 
     def _api_server_flags(self, etcd: str, port: int) -> list[str]:
         return [
@@ -185,7 +198,7 @@ class _Processes:
 
     def _run(self, program: str, *flags: str) -> None:
         path = Path(os.environ["KUBEBUILDER_ASSETS"]) / program
-        with (self.folder / f"{program}.log").open("wb") as log:
+        with (self.folder / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
                 [path, *flags], stdout=log, stderr=log, start_new_session=True
             )
@@ -212,11 +225,16 @@ class _Processes:
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
         for process in reversed(self.processes):
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def write_kubeconfig(path: Path, url: str, token: str) -> None:

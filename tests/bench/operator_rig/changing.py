@@ -3,9 +3,10 @@
 import asyncio
 import time
 
+from hourglass_common.kube.objects import is_pod_ready
 from hourglass_common.kube.resources import PERFORMERS, PODS
 
-from tests.bench.operator_rig.gap import Gap, gap, serves
+from tests.bench.operator_rig.gap import Gap, gap
 from tests.bench.operator_rig.kubelet import PlayedKubelet
 from tests.bench.operator_rig.observer import Seen
 from tests.bench.operator_rig.performers import is_ready, performer
@@ -39,7 +40,7 @@ async def change_the_image(stage: Stage) -> Gap:
             pods = observer.all(PODS)
             images = {pod["spec"]["containers"][0]["image"] for pod in pods}
             ready = all(is_ready(found) for found in observer.all(PERFORMERS))
-            return images == {NEW_IMAGE} and all(serves(pod) for pod in pods) and ready
+            return images == {NEW_IMAGE} and all(is_pod_ready(pod) for pod in pods) and ready
 
         await observer.until(changed, "the new image alone", 60)
         ended = time.monotonic()

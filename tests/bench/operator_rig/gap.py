@@ -1,9 +1,12 @@
-"""How long a performer had no instance while its image changed, from what a watch saw. Pure."""
+"""How long a performer had no instance while its image changed, from what a watch saw. Pure.
+
+An instance is a pod that is Ready and not on its way out.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hourglass_common.kube.objects import is_pod_ready, is_terminating
+from hourglass_common.kube.objects import is_pod_ready
 from hourglass_common.kube.resources import PERFORMERS, PODS, Manifest
 
 from tests.bench.operator_rig.observer import Key, Seen
@@ -18,11 +21,6 @@ class Gap:
     untrue: float
 
 
-def serves(pod: Manifest) -> bool:
-    """Return whether a pod is Ready and not on its way out."""
-    return is_pod_ready(pod) and not is_terminating(pod)
-
-
 def gap(before: Mapping[Key, Manifest], events: Iterable[Seen], began: float, ended: float) -> Gap:
     """Return the gap between two moments, from what there was at first and the events since."""
     objects = dict(before)
@@ -30,7 +28,7 @@ def gap(before: Mapping[Key, Manifest], events: Iterable[Seen], began: float, en
     at = began
     for event in [*sorted(events, key=lambda event: event.at), None]:
         until = min(max(event.at, began), ended) if event else ended
-        if not any(serves(pod) for key, pod in objects.items() if key[0] == PODS.plural):
+        if not any(is_pod_ready(pod) for key, pod in objects.items() if key[0] == PODS.plural):
             without += until - at
             if any(is_ready(cr) for key, cr in objects.items() if key[0] == PERFORMERS.plural):
                 untrue += until - at

@@ -33,7 +33,10 @@ class Snapshot:
             mine = process.info["pid"] == os.getpid()
             if mine or any(str(world) in word for word in line):
                 name = BENCH if mine else program_of(line)
-                found[name] = found.get(name, 0.0) + times.user + times.system
+                spent = times.user + times.system
+                if mine:  # a bare client that has ended is counted as the bench's own
+                    spent += times.children_user + times.children_system
+                found[name] = found.get(name, 0.0) + spent
         times = psutil.cpu_times()
         idle = times.idle + getattr(times, "iowait", 0.0)
         return cls(time.monotonic(), found, sum(times) - idle)

@@ -1,6 +1,7 @@
 """Measurements of pods that turn Ready: one after the other, and all together."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from hourglass_common.kube.resources import PODS
 
 from tests.bench.operator_rig.kubelet import ready_step
 from tests.bench.operator_rig.observer import Countdown, Observer, Seen
+from tests.bench.operator_rig.processors import Snapshot, Used, used
 from tests.bench.operator_rig.programs import bare_client
 from tests.bench.operator_rig.stage import PAUSE, Stage
 
@@ -49,6 +51,7 @@ class Together:
 
     patching: float
     seconds: float
+    used: Used
 
 
 async def all_together(
@@ -57,10 +60,13 @@ async def all_together(
     """Make every pod of the namespace Ready as fast as it goes."""
     pods = [pod["metadata"]["name"] for pod in observer.all(PODS)]
     ready = observer.ready(performers)
+    before = Snapshot.take(stage.world.folder)
     spent = await stage.spend([ready_step(namespace)], pods, connections=CONNECTIONS)
     ended = await ready.wait(WITHIN)
+    after = Snapshot.take(stage.world.folder)
     observer.listeners.clear()
-    return Together(spent.seconds, ended - spent.began)
+    found = used(before, after, os.cpu_count() or 1)
+    return Together(spent.seconds, ended - spent.began, found)
 
 
 def _pods_ready(observer: Observer, names: Sequence[str]) -> Countdown:

@@ -160,9 +160,14 @@ class Run:
             await observer.until(lambda: len(observer.all(PODS)) >= count, "a pod for each")
             await stage.bind(namespace, observer)
             await observer.quiet(2.0)
+            if "together" in self.wanted:
+                await stage.restart_controllers("limited", limited=True)
             found = await readiness.all_together(stage, namespace, observer, names)
             self.figures.add("together", found.seconds)
-            self.figures.add_bare("together", found.patching)
+            self.figures.add_bare("together_patches", found.patching)
+            self.figures.note(f"{count} pods Ready: {found.seconds:.1f} s, {found.used}")
+            if "together" in self.wanted:
+                await stage.restart_controllers("unlimited", limited=False)
             await observer.quiet(2.0)
             await self._idle(stage, operator, observer)
 

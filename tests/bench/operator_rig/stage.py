@@ -18,6 +18,7 @@ from tests.bench.operator_rig.world import NODE_COUNT, World, node_name
 CONNECTIONS = 16
 """More make the bare client no quicker on two cores."""
 PAUSE = 0.05
+CONTROLLERS_SYNC_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Stage:
             folder, server or self.world.admin, steps, names, connections=connections
         ) as client:
             return await client.go()
+
+    async def restart_controllers(self, namespace: str, *, limited: bool) -> None:
+        """Run the controllers anew; returns once they work again and have looked at everything."""
+        await asyncio.to_thread(self.world.restart_controllers, limited=limited)
+        async with self.namespace(namespace):
+            await asyncio.sleep(CONTROLLERS_SYNC_SECONDS)
 
     async def bind(self, namespace: str, observer: Observer) -> None:
         """Bind every pod that has no node, spread over the nodes."""

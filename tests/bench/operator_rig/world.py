@@ -18,7 +18,13 @@ from hourglass_common.kube.connection import connect
 from hourglass_common.kube.resources import NODES, Manifest, Resource
 
 from tests.bench.operator_rig.wire import Server
-from tests.support.control_plane import TOKEN, Options, own_control_plane, write_kubeconfig
+from tests.support.control_plane import (
+    TOKEN,
+    Options,
+    Processes,
+    own_control_plane,
+    write_kubeconfig,
+)
 from tests.support.played_nodes import playing
 
 OPERATOR, BARE = "bench-operator", "bench-bare-client"
@@ -57,6 +63,11 @@ class World:
     audit_log: Path
     operator_kubeconfig: Path
     kind: Kind
+    processes: Processes
+
+    def restart_controllers(self, *, limited: bool) -> None:
+        """Run the controllers anew, with or without their default limit, in the same world."""
+        self.processes.restart_controllers(controller_flags(limited, self.kind.nodes))
 
     @property
     def admin(self) -> Server:
@@ -75,19 +86,21 @@ def world(folder: Path, kind: Kind) -> Iterator[World]:
         users=tuple(f"{user},{user},{user},{group}" for user in (OPERATOR, BARE)),
         audit_policy=audit_policy(OPERATOR, BARE),
         api_server=(),
-        controller_manager=(
-            *(() if kind.limited else _UNLIMITED),
-            *(() if kind.nodes else _NO_NODE_LIFE),
-        ),
+        controller_manager=controller_flags(kind.limited, kind.nodes),
     )
     with ExitStack() as stack:
-        plane = stack.enter_context(own_control_plane(folder, options))
+        processes = stack.enter_context(own_control_plane(folder, options))
+        plane = processes.plane
         if kind.nodes:
             stack.enter_context(playing(plane.kubeconfig, folder))
             stack.enter_context(_scheduling(plane.kubeconfig, folder))
         theirs = folder / "operator.kubeconfig"
         write_kubeconfig(theirs, plane.url, OPERATOR)
-        yield World(plane.url, folder, plane.audit_log, theirs, kind)
+        yield World(plane.url, folder, plane.audit_log, theirs, kind, processes)
+
+
+def controller_flags(limited: bool, nodes: bool) -> tuple[str, ...]:
+    return (*(() if limited else _UNLIMITED), *(() if nodes else _NO_NODE_LIFE))
 
 
 def audit_policy(*users: str) -> dict[str, object]:

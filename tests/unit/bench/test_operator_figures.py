@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hourglass_common.kube.resources import REPLICA_SETS, SERVICES
 
 from tests.bench.operator_rig.audit import requests, writes
 from tests.bench.operator_rig.bare_client import Step, rendered
 from tests.bench.operator_rig.gap import Gap, gap
-from tests.bench.operator_rig.observer import Countdown, Observer, Seen
+from tests.bench.operator_rig.observer import Countdown, LateError, Observer, Seen
 from tests.bench.operator_rig.performers import Sample, bare_steps, is_ready, performer
 from tests.bench.operator_rig.processors import Snapshot, program_of, used
 from tests.bench.operator_rig.programs import sums_of_metrics
@@ -142,6 +143,16 @@ def test_a_chain_is_filled_with_what_the_first_answer_told() -> None:
 
 def vars_of(step: Step) -> dict[str, str]:
     return {name: getattr(step, name) for name in ("method", "path", "kind", "body")}
+
+
+async def test_a_child_that_changes_is_not_a_second_child() -> None:
+    observer = Observer()
+    children = observer.children_of(["it"], {"services": 2})
+    service = dict(sample().children[1][1])
+    observer.tell(event(1, "ADDED", "services", "performer-it", service))
+    observer.tell(event(2, "MODIFIED", "services", "performer-it", service))
+    with pytest.raises(LateError, match="1 not seen"):
+        await children.wait(0)
 
 
 async def test_a_countdown_ends_with_the_last_thing_that_was_seen() -> None:
