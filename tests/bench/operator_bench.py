@@ -43,13 +43,15 @@ import platform
 import signal
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.bench.operator_rig import report  # noqa: E402
 from tests.bench.operator_rig.programs import METRICS_URL, OURS, READY_URL, Command  # noqa: E402
-from tests.bench.operator_rig.report import Size, as_json, goals, judge, table  # noqa: E402
+from tests.bench.operator_rig.report import Row, Size  # noqa: E402
 from tests.bench.operator_rig.run import Figures, Run  # noqa: E402
 from tests.support import control_plane, played_nodes  # noqa: E402
 
@@ -64,43 +66,59 @@ def main() -> int:
     if missing:
         sys.exit(f"operator_bench: {missing}")
     size = QUICK if options.quick else Size()
-    rows = {goal.key: goal for goal in goals(size)}
+    rows = {goal.key: goal for goal in report.goals(size)}
     unknown = set(options.only) - set(rows)
     if unknown:
         sys.exit(f"no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
-    wanted = frozenset(options.only or rows)
-    command = Command(options.operator_command, options.ready_url, options.metrics_url)
-    machine = _machine()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("operator_bench: told to stop"))
+    machine = _machine()
+    figures = _measured(options, size, frozenset(options.only or rows))
+    judged = [
+        report.judge(goal, figures.ours.get(key, ()), figures.bare.get(key, ()))
+        for key, goal in rows.items()
+        if key in (options.only or rows)
+    ]
+    _tell(judged, machine, figures, _method(options, size))
+    return 0 if all(row.met for row in judged) else 1
+
+
+def _measured(options: argparse.Namespace, size: Size, wanted: frozenset[str]) -> Figures:
+    command = Command(options.operator_command, options.ready_url, options.metrics_url)
     figures = Figures()
-    runs = 1 if options.quick else options.runs
     with tempfile.TemporaryDirectory(prefix="operator-bench-") as folder:
         kept = Path(options.keep or folder)
         kept.mkdir(parents=True, exist_ok=True)
         run = Run(command, size, wanted, figures, kept)
-        for number in range(runs):
-            print(f"run {number + 1} of {runs}", file=sys.stderr, flush=True)
+        for number in range(options.runs):
+            print(f"run {number + 1} of {options.runs}", file=sys.stderr, flush=True)
             asyncio.run(run.measure())
-    judged = [
-        judge(rows[key], figures.ours.get(key, ()), figures.bare.get(key, ()))
-        for key in rows
-        if key in wanted
-    ]
-    method = {
+    return figures
+
+
+def _method(options: argparse.Namespace, size: Size) -> dict[str, object]:
+    return {
         "said_in": "tests/bench/operator_bench.py",
-        "operator": options.operator_command if options.operator_command != OURS else "ours",
-        "runs": runs,
-        "size": {name: getattr(size, name) for name in size.__dataclass_fields__},
-        "beside": figures.bare,
-        "notes": figures.notes,
+        "operator": "ours" if options.operator_command == OURS else options.operator_command,
+        "runs": options.runs,
+        "size": asdict(size),
     }
+
+
+def _tell(
+    judged: list[Row],
+    machine: dict[str, object],
+    figures: Figures,
+    method: dict[str, object],
+) -> None:
+    beside = {"beside": {**figures.bare, **figures.beside}, "notes": figures.notes}
+    content = report.as_json(judged, machine, {**method, **beside})
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(as_json(judged, machine, method), indent=1, ensure_ascii=False))
-    print(table(judged))
+    RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    print(report.table(judged))
+    print("The reference's figures come from four controllers, no ReplicaSets and no nodes.")
     for note in figures.notes:
         print(note)
-    print(f"load average before: {machine['load_average']}; {RESULT.relative_to(ROOT)}")
-    return 0 if all(row.met for row in judged) else 1
+    print(f"load average before: {machine['load_average']}; written: {RESULT.relative_to(ROOT)}")
 
 
 def _options() -> argparse.Namespace:
@@ -110,11 +128,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--operator-command", default=OURS, help="the operator under test")
     parser.add_argument("--ready-url", default=READY_URL)
     parser.add_argument("--metrics-url", default=METRICS_URL)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, help="3, or 1 with --quick")
     parser.add_argument("--quick", action="store_true", help="small, once: to try a change")
     parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help="these rows alone")
     parser.add_argument("--keep", help="folder for logs, kept")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.runs is None:
+        options.runs = 1 if options.quick else 3
+    return options
 
 
 def _machine() -> dict[str, object]:

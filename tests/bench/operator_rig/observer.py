@@ -197,6 +197,7 @@ async def _follow(
             found = event["object"]
             seen = Seen(time.monotonic(), event["type"], resource.plural, _name(found), found)
             observer.tell(seen)
+        raise RuntimeError(f"watch {resource.plural}: the server ended it")
 
 
 def _name(found: Manifest) -> str:

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 FLOOR_SECONDS = 8.1
 FLOOR_MARGIN = 1.2
@@ -58,10 +59,16 @@ class Row:
 
 
 def goals(size: Size) -> list[Goal]:
-    """Return the rows in their order. Absolute limits hold for the full size alone."""
-    many, some = size.many, size.some
-    full = size.is_full
-    near = "≤ 1.3x of the bare client"
+    """Return the rows in their order. Figures that belong to the full size are left out else."""
+    return [*_creation(size), *_readiness(size), *_rest(size)]
+
+
+def _creation(size: Size) -> list[Goal]:
+    many, some, full = size.many, size.some, size.is_full
+    at_once = "CRs at once -> all children and first status"
+    near = partial(Goal, unit="s", wanted="≤ 1.3x of the bare client", ratio=1.3)
+    floor = f"the bare client itself: {many} x ReplicaSet + Service + status"
+    ceiling = FLOOR_MARGIN * FLOOR_SECONDS
     return [
         Goal(
             "single",
@@ -71,64 +78,38 @@ def goals(size: Size) -> list[Goal]:
             "114 (24-36 where its limiter did not bite)",
             ratio=1.5,
         ),
-        Goal("ready_p50", "pod Ready -> CR Ready, p50", "ms", "≤ 20", "49", limit=20),
-        Goal("ready_p95", "pod Ready -> CR Ready, p95", "ms", "≤ 40", "101", limit=40),
-        Goal(
-            "some",
-            f"{some} CRs at once -> all children and first status",
-            "s",
-            near,
-            "19.8" if full else "-",
-            ratio=1.3,
-        ),
-        Goal(
-            "many",
-            f"{many} CRs at once -> all children and first status",
-            "s",
-            near,
-            "102.5" if full else "-",
-            ratio=1.3,
-        ),
-        Goal(
-            "many_nodes",
-            f"{many} CRs at once, scheduler and kwok beside",
-            "s",
-            near,
-            "-",
-            ratio=1.3,
-        ),
+        near("some", f"{some} {at_once}", reference="19.8" if full else "-"),
+        near("many", f"{many} {at_once}", reference="102.5" if full else "-"),
+        near("many_nodes", "  the same, scheduler and kwok beside"),
         Goal(
             "floor",
-            f"the bare client itself: {many} x ReplicaSet + Service + status",
+            floor,
             "s",
             f"≤ {FLOOR_MARGIN:g} x {FLOOR_SECONDS:g}" if full else "-",
-            limit=FLOOR_MARGIN * FLOOR_SECONDS if full else None,
+            limit=ceiling if full else None,
         ),
-        Goal(
-            "together",
-            f"{many} pods made Ready together -> all CRs Ready",
-            "s",
-            "≤ 8",
-            "53" if full else "-",
-            limit=8,
-        ),
-        Goal(
-            "idle",
-            f"API writes in {size.idle_seconds} s of idleness with {many} CRs, Leases aside",
-            "writes",
-            "0",
-            "2400 (40 per second)" if full else "-",
-            limit=0,
-        ),
-        Goal(
-            "gap",
-            "image change, pod bound, 10 s termination: without an instance",
-            "s",
-            "0",
-            "11",
-            limit=0,
-        ),
+    ]
+
+
+def _readiness(size: Size) -> list[Goal]:
+    together = f"{size.many} pods made Ready together -> all CRs Ready"
+    change = "image change, pod bound, 10 s termination: without an instance"
+    known = "53" if size.is_full else "-"
+    return [
+        Goal("ready_p50", "pod Ready -> CR Ready, p50", "ms", "≤ 20", "49", limit=20),
+        Goal("ready_p95", "pod Ready -> CR Ready, p95", "ms", "≤ 40", "101", limit=40),
+        Goal("together", together, "s", "≤ 8", known, limit=8),
+        Goal("gap", change, "s", "0", "11", limit=0),
         Goal("untrue", "  of these with the CR saying ready", "s", "0", "11", limit=0),
+    ]
+
+
+def _rest(size: Size) -> list[Goal]:
+    many, full = size.many, size.is_full
+    idle = f"API writes in {size.idle_seconds} s of idleness with {many} CRs, Leases aside"
+    restart = f"restart with {many} CRs -> ready and reconciled"
+    return [
+        Goal("idle", idle, "writes", "0", "2400 (40 per second)" if full else "-", limit=0),
         Goal(
             "requests",
             "API requests per default CR, create to Ready",
@@ -138,7 +119,7 @@ def goals(size: Size) -> list[Goal]:
             limit=5,
         ),
         Goal("memory", f"memory at {many} CRs", "MB", "≤ 130", "68" if full else "-", limit=130),
-        Goal("restart", f"restart with {many} CRs -> ready and reconciled", "s", "≤ 5", limit=5),
+        Goal("restart", restart, "s", "≤ 5", limit=5),
         Goal("touched", "  pods touched by it", "pods", "0", limit=0),
     ]
 

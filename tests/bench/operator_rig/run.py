@@ -28,10 +28,14 @@ STEADY_ROWS = frozenset({"together", "memory", "idle", "restart", "touched"})
 
 @dataclass
 class Figures:
-    """What all runs measured, by row: of the operator, of the bare client; and words beside."""
+    """What all runs measured, by row: of the operator, of the bare client.
+
+    ``beside`` are figures that no row judges, ``notes`` are words.
+    """
 
     ours: dict[str, list[float]] = field(default_factory=dict)
     bare: dict[str, list[float]] = field(default_factory=dict)
+    beside: dict[str, list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, key: str, value: float) -> None:
@@ -41,6 +45,10 @@ class Figures:
     def add_bare(self, key: str, value: float) -> None:
         _say(f"  {key}, bare client: {value:.4g}")
         self.bare.setdefault(key, []).append(value)
+
+    def add_beside(self, key: str, value: float) -> None:
+        _say(f"  {key}: {value:.4g} (beside)")
+        self.beside.setdefault(key, []).append(value)
 
     def note(self, text: str) -> None:
         _say(f"  ({text})")
@@ -115,7 +123,7 @@ class Run:
             patch = percentile((turn.from_patch for turn in turned), share)
             seen = percentile((turn.from_seen for turn in turned), share)
             self.figures.add(key, MILLISECONDS * patch)
-            self.figures.add_bare(f"{key}_seen", MILLISECONDS * seen)
+            self.figures.add_beside(f"{key}_from_the_watch", MILLISECONDS * seen)
 
     async def _bare_alone(self) -> None:
         async with self._stage(ALONE) as stage:
@@ -164,7 +172,7 @@ class Run:
                 await stage.restart_controllers("limited", limited=True)
             found = await readiness.all_together(stage, namespace, observer, names)
             self.figures.add("together", found.seconds)
-            self.figures.add_bare("together_patches", found.patching)
+            self.figures.add_beside("together_patches", found.patching)
             self.figures.note(f"{count} pods Ready: {found.seconds:.1f} s, {found.used}")
             if "together" in self.wanted:
                 await stage.restart_controllers("unlimited", limited=False)
