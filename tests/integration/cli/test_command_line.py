@@ -1,5 +1,6 @@
 """The command as a process: exit codes, words on stderr, how soon help is there."""
 
+import json
 import subprocess
 import sys
 
@@ -8,9 +9,10 @@ import pytest
 HEAVY = ("grpc", "kubernetes", "pydantic", "aiohttp", "asyncio", "yaml", "rich")
 
 
-def hourglass(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def hourglass(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "hourglass_cli.main", *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,
@@ -36,6 +38,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("executor",),
         ("task", "submit"),
         ("performer", "create"),
+        ("performer", "lint"),
         ("demo-performer",),
     ],
 )
@@ -80,3 +83,28 @@ def test_an_unreachable_server_is_exit_code_1_in_plain_words(
     assert "can not be reached" in done.stderr
     assert f"{flag} names its address" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+GOOD = """\
+apiVersion: hourglass.eigenlayer.io/v1alpha1
+kind: Performer
+metadata: {name: demo}
+spec: {avsAddress: "0xAb", image: "demo:1"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [(GOOD, 0), (GOOD.replace("demo:1", "Demo:1"), 1), ("{", 1)]
+)
+def test_lint_reads_stdin_and_tells_by_its_exit_code(text: str, status: int) -> None:
+    done = hourglass("performer", "lint", "-", "-ojson", stdin=text)
+    assert done.returncode == status, done.stderr
+    severities = {entry["severity"] for entry in json.loads(done.stdout)}
+    assert ("error" in severities) == bool(status)
+    assert done.stderr.startswith("performers: ")
+
+
+def test_lint_of_a_file_that_is_not_there_is_wrong_usage() -> None:
+    done = hourglass("performer", "lint", "no-such.yaml")
+    assert done.returncode == 2
+    assert "no such file: no-such.yaml" in done.stderr

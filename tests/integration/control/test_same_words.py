@@ -1,6 +1,7 @@
-"""A bad spec is refused in the same words by the API and by PerformerControl."""
+"""A bad spec is refused in the same words by the API, by PerformerControl and by lint."""
 
 import pytest
+from hourglass_cli.lint.findings import findings
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.resources import PERFORMERS
@@ -56,3 +57,16 @@ async def test_performer_control_refuses_in_the_words_of_the_api(pair: Pair) -> 
         assert any(bad.text in said for said in words), bad
         assert await said_by_performer_control(pair, bad, validate_only=False) == words
         assert await said_by_performer_control(pair, bad, validate_only=True) == words
+
+
+async def test_lint_refuses_in_the_words_of_the_api(pair: Pair) -> None:
+    for bad in BAD_SPECS:
+        with pytest.raises(KubeError) as caught:
+            await pair.kube.create(PERFORMERS, pair.namespace, bad.manifest(), dry_run=True)
+        words = {(v.field, v.description) for v in caught.value.violations}
+        found = {(f.field, f.text) for f in findings(bad.manifest()) if f.severity == "error"}
+        assert found == {(field, said) for field, said in words if field not in _OF_THE_API_ALONE}
+
+
+_OF_THE_API_ALONE = ("<nil>", ".spec.replicas")
+"""That more may be wrong than it has looked for, and what the scale subresource says again."""
