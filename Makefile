@@ -30,6 +30,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 	$(BIN)/python scripts/generate_proto.py --check
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code --exclude-path buf
 	$(BIN)/python scripts/generate_crd.py --check
+	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/lock.py --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy $(SOURCES) scripts tests
@@ -43,8 +44,9 @@ format: $(VENV)/.installed  ## put the code in its form
 proto: $(VENV)/.installed  ## generate the Python code of the .proto files
 	$(BIN)/python scripts/generate_proto.py
 
-crd: $(VENV)/.installed  ## generate the CRD from the Python types
+crd: $(VENV)/.installed  ## generate the CRD and its reference page from the Python types
 	$(BIN)/python scripts/generate_crd.py
+	$(BIN)/python scripts/generate_reference.py
 
 lock: $(VENV)/.installed  ## resolve the lock files anew; ARGS="--upgrade" for newer versions
 	$(BIN)/python scripts/lock.py $(ARGS)
