@@ -23,6 +23,13 @@ from hourglass_common.kube.resources import (
 AVS = "0xABCdef0000000000000000000000000000000001"
 
 
+def says(made: Any, given: Any) -> bool:
+    """Whether an object says what was given; defaults may be added to it."""
+    if isinstance(given, dict):
+        return all(key in made and says(made[key], value) for key, value in given.items())
+    return bool(made == given)
+
+
 def meta(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, **more}
 
