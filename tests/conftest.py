@@ -39,11 +39,3 @@ def real_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]
 def namespace() -> str:
     """A namespace name that no other test uses; the test creates it."""
     return f"test-{uuid4().hex[:10]}"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--full-faults",
-        action="store_true",
-        help="outages, pauses and kills in the numbers of a release instead of those of every run",
-    )

@@ -100,7 +100,7 @@ async def test_writers_of_status_and_spec_own_apart(api: KubeRequests, space: st
 
 @covers("patch performers.hourglass.eigenlayer.io/scale merge")
 async def test_who_scales_owns_the_replicas_if_somebody_did(api: KubeRequests, space: str) -> None:
-    await api.create(PERFORMERS, space, performer("one"), fieldManager="creator")
+    await api.create(PERFORMERS, space, performer("one", replicas=1), fieldManager="creator")
     scale = {"spec": {"replicas": 3}}
     await api.patch("merge", PERFORMERS, space, "one", scale, "scale", fieldManager="scaler")
     scaled = (await api.get(PERFORMERS, space, "one")).ok()
@@ -140,7 +140,8 @@ async def test_the_scale_of_a_custom_resource_can_not_be_applied(
         return await api.call("PATCH", path, body, patch="apply", fieldManager="scaler", **query)
 
     await api.apply(PERFORMERS, space, performer("bare"), "gitops")
-    await api.create(PERFORMERS, space, performer("owned"), fieldManager="creator")
+    await api.patch("merge", PERFORMERS, space, "bare", {"spec": {"replicas": 1}}, "scale")
+    await api.create(PERFORMERS, space, performer("owned", replicas=1), fieldManager="creator")
     for refused in (
         await scale("bare"),
         await scale("bare", force="true"),
@@ -188,11 +189,13 @@ async def test_the_scale_of_a_replica_set_is_applied_and_defended(
     "update performers.hourglass.eigenlayer.io/scale",
     "patch performers.hourglass.eigenlayer.io/scale merge",
 )
-async def test_a_scale_of_nothing_written_is_the_default(api: KubeRequests, space: str) -> None:
+async def test_a_scale_of_nothing_written_can_be_set_and_not_be_read(
+    api: KubeRequests, space: str
+) -> None:
     made = (await api.create(PERFORMERS, space, performer())).ok()
-    scale = (await api.get(PERFORMERS, space, "perf", "scale")).ok()
-    assert scale["spec"] == {"replicas": 1}
-    assert scale["status"] == {"replicas": 0}
+    unread = await api.get(PERFORMERS, space, "perf", "scale")
+    assert unread.status == 500
+    assert "does not exist" in unread.message
     stale = {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 2}}
     refused = await api.patch("merge", PERFORMERS, space, "perf", stale, "scale")
     refused.refused(409, "Conflict")
@@ -200,9 +203,10 @@ async def test_a_scale_of_nothing_written_is_the_default(api: KubeRequests, spac
     body = {**over, "spec": {"replicas": 2}}
     scaled = (await api.patch("merge", PERFORMERS, space, "perf", body, "scale")).ok()
     assert scaled["spec"] == {"replicas": 2}
+    assert scaled["status"] == {"replicas": 0}
     unset = {"spec": {"replicas": None}}
     back = (await api.patch("merge", PERFORMERS, space, "perf", unset)).ok()
-    assert back["spec"]["replicas"] == 1
+    assert "replicas" not in back["spec"]
     put = (await api.replace(PERFORMERS, space, scale_body(space, "perf", 5), "scale")).ok()
     assert put["spec"] == {"replicas": 5}
     zero = (await api.replace(PERFORMERS, space, scale_body(space, "perf", 0), "scale")).ok()

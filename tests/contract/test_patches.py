@@ -64,7 +64,9 @@ async def test_a_merge_patch_replaces_lists_whole(api: KubeRequests, space: str)
 async def test_a_patch_that_changes_nothing_keeps_the_version(
     api: KubeRequests, space: str
 ) -> None:
-    version = (await api.create(PERFORMERS, space, performer())).version
+    await api.create(PERFORMERS, space, performer())
+    written = {"status": {"observedGeneration": 1}}
+    version = (await api.patch("merge", PERFORMERS, space, "perf", written, "status")).version
     same = await api.patch("merge", PERFORMERS, space, "perf", {"spec": {"image": "demo:1"}})
     assert same.version == version
 

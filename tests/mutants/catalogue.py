@@ -333,7 +333,7 @@ CATALOGUE = (
     Mutant(
         "what exists already is a failure for good",  # grpc/test-infra#105
         f"{RUNTIME}/controller.py",
-        "    return error.http_status in (400, 403, 422) and error.status_reason != \"Conflict\"",
+        '    return error.http_status in (400, 403, 422) and error.status_reason != "Conflict"',
         "    return error.http_status in (400, 403, 409, 422)",
         (LOOP,),
     ),

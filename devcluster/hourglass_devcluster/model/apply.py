@@ -139,6 +139,11 @@ def owners_of(manifest: Manifest) -> list[Owner]:
     return _read_owners((manifest.get("metadata") or {}).get("managedFields") or ())
 
 
+def _order(owner: Owner) -> tuple[str, str, str, str, str]:
+    """Return what the entries are sorted by: one order for the same owners, whoever came last."""
+    return owner.operation, owner.time, owner.manager, owner.api_version, owner.subresource
+
+
 def _read_owners(entries: Any) -> list[Owner]:
     if not isinstance(entries, Sequence):
         return []
@@ -160,7 +165,7 @@ def _write_owners(manifest: dict[str, Any], owners: Sequence[Owner]) -> None:
     meta = manifest["metadata"]
     meta.pop("managedFields", None)
     entries = []
-    for each in sorted(owners, key=lambda owner: (owner.operation, owner.time, owner.manager)):
+    for each in sorted(owners, key=_order):
         if not each.fields:
             continue
         entry: dict[str, Any] = {

@@ -11,7 +11,7 @@ from .apply import applied, is_unchanged, noted
 from .defaults import cluster_ip
 from .kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from .patch import json_patched, merge_patched
-from .scale import applied_scale, scale_of, with_scale
+from .scale import applied_scale, read_scale, scale_of, with_scale
 from .status import (
     already_exists,
     bad_request,
@@ -66,7 +66,7 @@ class Registry:
 
     def get(self, kind: Kind, namespace: str, name: str, subresource: str = "") -> Manifest:
         stored = events.outward(kind, self._require(kind, namespace, name))
-        return scale_of(kind, stored) if subresource == "scale" else stored
+        return read_scale(kind, stored) if subresource == "scale" else stored
 
     def list(self, kind: Kind, namespace: str = "") -> Sequence[Manifest]:
         return self.store.objects(kind.stored_as, namespace)

@@ -11,6 +11,15 @@ from .tree import at, copied, put
 Manifest = Mapping[str, Any]
 
 
+def read_scale(kind: Kind, manifest: Manifest) -> dict[str, Any]:
+    """Return the Scale as it is read. 500 for a custom resource that names no replicas."""
+    path = _paths(kind).spec_replicas
+    if kind.custom is not None and at(manifest, path) is None:
+        text = f'the spec replicas field ".{path}" does not exist'
+        raise ApiError(500, "InternalError", f"Internal error occurred: {text}")
+    return scale_of(kind, manifest)
+
+
 def scale_of(kind: Kind, manifest: Manifest) -> dict[str, Any]:
     """Return the ``autoscaling/v1`` Scale of ``manifest``."""
     paths = _paths(kind)

@@ -187,7 +187,7 @@ def refusing(answer: Answer) -> Hook:
 async def test_a_server_that_refuses_for_a_while_is_asked_seldom_and_found_again(
     spoiled: Lane, answer: Answer, request: pytest.FixtureRequest
 ) -> None:
-    seconds = 30.0 if request.config.getoption("--full-faults") else OUTAGE_SECONDS
+    seconds = 30.0 if request.config.getoption("--full") else OUTAGE_SECONDS
     await ready(spoiled)
     await spoiled.cluster.change(image="demo:2")
     await _some_writes(spoiled, lambda w: w.resource == "replicasets" and w.verb == "create")

@@ -57,8 +57,8 @@ def own_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         reason = "the one that is shared is not ours alone, and KUBEBUILDER_ASSETS is not set"
     if reason:
         pytest.skip(f"no real control plane: {reason}")
-    with own_control_plane(Path(tmp_path_factory.mktemp("rights")), Options()) as plane:
-        yield plane
+    with own_control_plane(Path(tmp_path_factory.mktemp("rights")), Options()) as running:
+        yield running.plane
 
 
 @dataclass(frozen=True)
