@@ -17,7 +17,13 @@ from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
 
-from hourglass_operator.planning.actions import Action, Create, Report, WriteStatus
+from hourglass_operator.planning.actions import (
+    Action,
+    Create,
+    Report,
+    RestoreReplicas,
+    WriteStatus,
+)
 from hourglass_operator.planning.observed import Observed
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.reasons import Reason
@@ -37,6 +43,7 @@ RESYNC_SECONDS = 600.0
 UNSEEN_RECHECK_SECONDS = 1.0
 REFUSED_RETRY_SECONDS = 30.0
 RECONCILE_SECONDS = 60.0
+RESTORE_RETRY_SECONDS = 10.0
 
 Result = Literal["success", "requeue", "terminal"]
 
@@ -204,6 +211,8 @@ class Controller:
         for action in actions:
             if isinstance(action, Report):
                 self._events.record(seen.performer, action)
+            elif isinstance(action, RestoreReplicas) and self._queue.has_waiting():
+                self._queue.add_after(key, RESTORE_RETRY_SECONDS)  # nobody is kept waiting for it
             elif not isinstance(action, Create) or len(creations) == 1:
                 await self._write(seen, action)
                 if isinstance(action, WriteStatus):

@@ -24,7 +24,7 @@ CONTROLLER = "hourglass.eigenlayer.io/operator"
 FIELD_MANAGER = "hourglass-operator"
 KEPT = 8192
 """Events that wait at most; past that the oldest is dropped."""
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """How long an event waits for a quiet moment before it is written all the same."""
 PAUSE_SECONDS = 0.05
 
