@@ -63,6 +63,7 @@ class SimulatedCluster:
     disruption_budget: dict[str, Any] | None = None
     reports: tuple[DrainReport, ...] = ()
     gate: str = "Passed"
+    status_age: float = math.inf
     foreign: tuple[dict[str, Any], ...] = ()
     events: list[Report] = field(default_factory=list)
     writes: int = 0
@@ -83,6 +84,7 @@ class SimulatedCluster:
             disruption_budget=_slim(slim.neighbour, self.disruption_budget),
             reports=self.reports,
             staged_endpoints=self._staged_endpoints(),
+            status_age=self.status_age,
             foreign=self.foreign,
             now=START + timedelta(seconds=self.seconds),
         )

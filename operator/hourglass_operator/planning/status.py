@@ -49,6 +49,21 @@ class Situation:
         return sum(revision.available for revision in self.served)
 
     @property
+    def being_made(self) -> bool:
+        """Whether this plan creates the target's ReplicaSet."""
+        if self.trouble is not None and self.trouble.reason in BLOCKED:
+            return False
+        return self.step.create is not None and self.turn.target.hash == self.turn.current
+
+    @property
+    def in_service(self) -> str:
+        """The revision with the highest promotion, one that is being made counted in."""
+        if self.being_made and self.step.birth.get(PROMOTED_AT):
+            return self.turn.target.hash
+        serving = in_service(self.turn.revisions)
+        return serving.hash if serving else ""
+
+    @property
     def achieved(self) -> bool:
         """Whether the newest spec runs in full, as far as its strategy asks."""
         if self.turn.target.instead is not None and self.turn.wanted > 0:
@@ -69,7 +84,6 @@ def status_of(
     seen, turn, step = situation.seen, situation.turn, situation.step
     performer, old = seen.performer, seen.performer.status
     mine = find(turn.revisions, turn.current)
-    serving = in_service(turn.revisions)
     served = situation.served
     chosen = selector(performer) | ({REVISION_LABEL: step.selects} if step.selects else {})
     pods = [i for r in served for i in r.instances]
@@ -84,7 +98,7 @@ def status_of(
         "updatedReplicas": mine.existing if mine else 0,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(chosen.items())),
         "revision": turn.current,
-        "inServiceRevision": serving.hash if serving else "",
+        "inServiceRevision": situation.in_service,
         "serviceName": service_name(performer.name),
         "stagedServiceName": staged_service_name(performer.name) if step.staged else "",
         "grpcEndpoint": grpc_endpoint(performer),
@@ -180,7 +194,7 @@ _SAID = {
 
 def _revisions(situation: Situation) -> list[dict[str, Any]]:
     turn = situation.turn
-    found: list[dict[str, Any]] = []
+    found = [_being_made(situation)] if situation.being_made else []
     for revision in sorted(turn.revisions, key=lambda r: (r.created_at, r.name), reverse=True):
         entry: dict[str, Any] = {
             "hash": revision.hash,
@@ -196,10 +210,23 @@ def _revisions(situation: Situation) -> list[dict[str, Any]]:
     return found
 
 
+def _being_made(situation: Situation) -> dict[str, Any]:
+    """Return the revision that this plan makes as it will be seen: no status is written for it."""
+    step, turn = situation.step, situation.turn
+    since = step.birth.get(PROMOTED_AT)
+    entry = {
+        "hash": turn.target.hash,
+        "role": "InService" if since else "Staged",
+        "image": turn.spec.image,
+        "replicas": 0,
+        "readyReplicas": 0,
+    }
+    return entry | ({"inServiceSince": since} if since else {})
+
+
 def _role(situation: Situation, revision: Revision) -> str:
     turn = situation.turn
-    serving = in_service(turn.revisions)
-    if serving is not None and revision.hash == serving.hash:
+    if revision.hash == situation.in_service:
         return "InService"
     if not revision.existing and not revision.wanted:
         return "Retired"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hourglass_common.kube.objects import condition
-from hourglass_operator.planning.actions import Create, Delete, Patch
+from hourglass_operator.planning.actions import Create, Delete, Patch, WriteStatus
 from hourglass_operator.planning.plan import plan
 from hourglass_operator.planning.reasons import Reason
 from hourglass_operator.planning.trouble import Trouble
@@ -351,3 +351,28 @@ def test_an_event_is_reported_for_each_transition_and_only_then() -> None:
     new = [(event.kind, event.reason) for event in cluster.events[before:]]
     assert ("Warning", "ImagePullFailed") in new
     assert len(new) == len(set(new))
+
+
+def test_a_performer_costs_two_status_writes_until_it_is_ready() -> None:
+    cluster = SimulatedCluster(status_age=1.0)
+    told: list[int] = []
+    for _ in range(3):
+        found = cluster.reconcile()
+        told.append(sum(isinstance(action, WriteStatus) for action in found.actions))
+        cluster.sync_replica_sets()
+    for pod in cluster.waiting_pods():
+        cluster.set_ready(pod)
+    found = cluster.reconcile()
+    told.append(sum(isinstance(action, WriteStatus) for action in found.actions))
+    assert told == [1, 0, 0, 1]
+
+
+def test_counts_that_have_stood_for_a_while_are_told() -> None:
+    cluster = SimulatedCluster(status_age=1.0)
+    cluster.reconcile()
+    cluster.sync_replica_sets()
+    found = cluster.reconcile()
+    assert found.requeue_after is not None
+    cluster.status_age += found.requeue_after
+    cluster.reconcile()
+    assert status_of(cluster)["replicas"] == 1
