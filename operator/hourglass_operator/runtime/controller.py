@@ -44,6 +44,7 @@ UNSEEN_RECHECK_SECONDS = 1.0
 REFUSED_RETRY_SECONDS = 30.0
 RECONCILE_SECONDS = 60.0
 RESTORE_RETRY_SECONDS = 10.0
+LAG_SECONDS = 60.0
 
 Result = Literal["success", "requeue", "terminal"]
 
@@ -178,8 +179,7 @@ class Controller:
             self._queue.add_after(key, UNSEEN_RECHECK_SECONDS)
             return "requeue"
         try:
-            age = now - self._status_written.get(key, float("-inf"))
-            seen = self._caches.gather(key, self._clock.wall(), age)
+            seen = self._caches.gather(key, self._clock.wall(), self._status_age(key, now))
         except ValueError as error:
             log.error("performer can not be read", key=key, error=str(error))
             return "terminal"
@@ -197,6 +197,11 @@ class Controller:
         if decided.requeue_after is not None:
             self._queue.add_after(key, decided.requeue_after)
         return "success"
+
+    def _status_age(self, key: Key, now: float) -> float:
+        """Return how old the status counts as: young while others wait, but not for ever."""
+        age = now - self._status_written.get(key, float("-inf"))
+        return 0.0 if age < LAG_SECONDS and self._queue.has_waiting() else age
 
     async def _perform(self, key: Key, seen: Observed, actions: Sequence[Action]) -> None:
         """Perform a plan in its order; creations, which come first, all at once."""
