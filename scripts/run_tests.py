@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +42,8 @@ class Result:
     passed: int
     failed: int
     skipped: dict[str, int]
+    only: dict[str, list[str]] = field(default_factory=dict)
+    """Tests of a suite for two API servers that run on one alone, by server and reason."""
 
 
 def run_tier(tier: str, report: Path, extra: Sequence[str]) -> Result:
@@ -61,7 +63,17 @@ def run_tier(tier: str, report: Path, extra: Sequence[str]) -> Result:
         (skip.get("message") or "no reason given") for c in cases for skip in c.iter("skipped")
     )
     passed = len(cases) - bad - reasons.total()
-    return Result(tier, code, passed, bad, dict(reasons))
+    return Result(tier, code, passed, bad, dict(reasons), _only(cases))
+
+
+def _only(cases: Sequence[ElementTree.Element]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for case in cases:
+        for each in case.iter("property"):
+            if each.get("name") == "only":
+                name = (case.get("name") or "").partition("[")[0]
+                found.setdefault(each.get("value") or "", set()).add(name)
+    return {why: sorted(names) for why, names in sorted(found.items())}
 
 
 def closing_lines(results: Sequence[Result], plane: str | None) -> list[str]:
@@ -74,6 +86,8 @@ def closing_lines(results: Sequence[Result], plane: str | None) -> list[str]:
             f"{sum(result.skipped.values())} skipped"
         )
         lines += [f"             skipped {n}: {why}" for why, n in result.skipped.items()]
+        for why, names in result.only.items():
+            lines += [f"             only {why}", *(f"                 {name}" for name in names)]
     if plane:
         lines.append(f"real control plane: skipped ({plane})")
     else:

@@ -4,8 +4,6 @@ Every test runs against both. ``@covers("list pods")`` states which requests of 
 of kubectl a test stands for; the ``api`` fixture checks that the test really made them.
 """
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,9 @@ from hourglass_common.domain.performer_crd import performer_crd
 from hourglass_common.kube.resources import NAMESPACES
 
 from tests.support.control_plane import ControlPlane
-from tests.support.dev_control_plane import serve_dev_control_plane
 from tests.support.kube_requests import KubeRequests
 from tests.support.ruled_crd import ruled_crd
-
-REAL = "real"
-DEV = "dev"
+from tests.support.targets import DEV, REAL, dev_control_plane, targets_of
 
 
 @dataclass(frozen=True)
@@ -36,55 +31,21 @@ class Target:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "covers(*requests): requests that the test stands for")
-    config.addinivalue_line("markers", "only(target, reason): the one target of the test")
 
 
 @pytest.fixture(scope="session")
 def dev_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The dev cluster's API server and controllers, on a loop and thread of their own."""
-    data_dir = Path(tmp_path_factory.mktemp("dev-cluster"))
-    ready = threading.Event()
-    found: list[Target] = []
-    failed: list[BaseException] = []
-    stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    async def run() -> None:
-        stopping = asyncio.Event()
-        definitions = [performer_crd(), ruled_crd()]
-        async with serve_dev_control_plane(data_dir, definitions) as (url, token):
-            found.append(Target(DEV, url, token))
-            stop.append((asyncio.get_running_loop(), stopping))
-            ready.set()
-            await stopping.wait()
-
-    def work() -> None:
-        try:
-            asyncio.run(run())
-        except BaseException as error:  # told to the thread that waits
-            failed.append(error)
-        finally:
-            ready.set()
-
-    thread = threading.Thread(target=work, name="dev-control-plane")
-    thread.start()
-    ready.wait(30)
-    if failed:
-        raise failed[0]
-    yield found[0]
-    loop, stopping = stop[0]
-    loop.call_soon_threadsafe(stopping.set)
-    thread.join(15)
-    assert not thread.is_alive(), "the dev control plane does not stop"
-    if failed:
-        raise failed[0]
+    folder = Path(tmp_path_factory.mktemp("dev-cluster"))
+    with dev_control_plane(folder, [performer_crd(), ruled_crd()]) as plane:
+        yield Target(DEV, plane.url, plane.token)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each case on both targets, or on the one that it is marked for: never as a skip."""
     if "target" in metafunc.fixturenames:
         only = metafunc.definition.get_closest_marker("only")
-        names = [REAL, DEV] if only is None else [only.args[0]]
-        metafunc.parametrize("target", names, indirect=True)
+        metafunc.parametrize("target", targets_of(only), indirect=True)
 
 
 @pytest.fixture

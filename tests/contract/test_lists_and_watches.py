@@ -13,10 +13,10 @@ from hourglass_common.kube.resources import (
     PODS,
 )
 
-from tests.contract.conftest import DEV
 from tests.support.covers import covers
 from tests.support.kube_requests import KubeRequests
 from tests.support.kube_samples import core_event, event, lease, performer, pod
+from tests.support.targets import DEV
 
 
 def names(body: dict[str, Any]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from hourglass_common.kube.resources import PODS
 
-from tests.contract.conftest import DEV, Target
+from tests.contract.conftest import Target
 from tests.support.covers import covers
 from tests.support.kube_requests import KubeRequests
 from tests.support.kube_samples import pod
+from tests.support.targets import DEV
 
 
 @covers("get pods/log")

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from hourglass_common.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
 
-from tests.contract.conftest import REAL, Target
+from tests.contract.conftest import Target
 from tests.support.kube_requests import KubeRequests, eventually
 from tests.support.ruled_crd import RULED, ruled_crd
+from tests.support.targets import REAL
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ from tests.support.performer_values import (
     leaves,
     specs,
 )
+from tests.support.targets import ADMISSION, REAL
+
+pytestmark = pytest.mark.only(REAL, ADMISSION)
 
 PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
 RUNTIME_CLASSES = Resource("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass")

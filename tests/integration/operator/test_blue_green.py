@@ -15,8 +15,7 @@ from tests.support.addresses import own_address
 from tests.support.demo_performer import demo_performer
 from tests.support.operator_cluster import Cluster, until
 from tests.support.played_nodes import node, place_pods
-
-pytestmark = pytest.mark.real_api
+from tests.support.targets import REAL, UNSERVED
 
 
 def strategy(**settings: Any) -> dict[str, Any]:
@@ -92,6 +91,7 @@ async def on_a_node(cluster: Cluster) -> AsyncIterator[None]:
             await cluster.client.delete(NODES, None, name)
 
 
+@pytest.mark.only(REAL, UNSERVED)
 async def test_a_gate_is_answered_by_the_staged_instances_themselves(cluster: Cluster) -> None:
     host = own_address()
     async with (
@@ -118,6 +118,7 @@ async def test_a_gate_is_answered_by_the_staged_instances_themselves(cluster: Cl
         assert roles(found)["demo:2"] == "InService"
 
 
+@pytest.mark.only(REAL, UNSERVED)
 async def test_an_instance_that_can_not_be_reached_does_not_pass_the_gate(
     cluster: Cluster,
 ) -> None:

@@ -19,8 +19,7 @@ from hourglass_operator.planning.receipts import BY_SCALE
 
 from tests.support.commands import Commands, find
 from tests.support.operator_cluster import Cluster, until
-
-pytestmark = pytest.mark.real_api
+from tests.support.targets import REAL, UNSERVED
 
 TIMES, TIMES_IN_SHORT = 20, 3
 ACTS = ("promote", "abort", "rollback", "fence", "suspend", "scale")
@@ -205,10 +204,24 @@ async def state(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("helm")])
 async def test_what_was_done_by_hand_survives_twenty_applies(
     cluster: Cluster, method: str, tmp_path: Path, full: bool
 ) -> None:
+    await survives(cluster, method, tmp_path, full=full)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.only(REAL, UNSERVED)  # helm keeps its releases in protobuf
+@pytest.mark.parametrize("method", [name for name in METHODS if name.startswith("helm")])
+async def test_what_was_done_by_hand_survives_twenty_upgrades_by_helm(
+    cluster: Cluster, method: str, tmp_path: Path, full: bool
+) -> None:
+    await survives(cluster, method, tmp_path, full=full)
+
+
+async def survives(cluster: Cluster, method: str, tmp_path: Path, *, full: bool) -> None:
+    """Act by hand on each performer, apply twenty times what was applied before, and compare."""
     program = "helm" if method.startswith("helm") else "kubectl"
     if find(program) is None or find("kubectl") is None:
         pytest.skip(f"{program} is not installed")

@@ -14,8 +14,6 @@ from hourglass_operator.runtime.leader import LEASE_NAME, Leader
 
 from tests.support.operator_cluster import Cluster, until
 
-pytestmark = pytest.mark.real_api
-
 
 async def test_the_operator_stops_within_two_seconds(cluster: Cluster) -> None:
     loop = asyncio.get_running_loop()

@@ -12,8 +12,9 @@ from hourglass_common.kube.resources import NODES
 from tests.support.control_plane import ControlPlane
 from tests.support.operator_cluster import Cluster
 from tests.support.played_nodes import NODE, node, place_pods, playing, why_unavailable
+from tests.support.targets import PLAYED_NODES, REAL
 
-pytestmark = pytest.mark.real_api
+pytestmark = pytest.mark.only(REAL, PLAYED_NODES)
 
 
 @pytest.fixture

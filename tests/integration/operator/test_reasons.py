@@ -9,8 +9,7 @@ from hourglass_common.kube.objects import condition
 from hourglass_common.kube.resources import NAMESPACES, PODS, Manifest, Resource
 
 from tests.support.operator_cluster import Cluster, until
-
-pytestmark = pytest.mark.real_api
+from tests.support.targets import ADMISSION, POD_SECURITY, QUOTA, REAL
 
 WITHIN_SECONDS = 15.0
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
@@ -106,6 +105,7 @@ async def test_what_a_pod_says_becomes_the_reason(
         assert text in await until_reason(cluster, reason)
 
 
+@pytest.mark.only(REAL, QUOTA)
 async def test_a_full_quota_is_told_and_its_growth_is_enough(cluster: Cluster) -> None:
     quota = {"metadata": {"name": "small"}, "spec": {"hard": {"pods": "1"}}}
     await cluster.client.create(QUOTAS, cluster.namespace, quota)
@@ -118,6 +118,7 @@ async def test_a_full_quota_is_told_and_its_growth_is_enough(cluster: Cluster) -
         await cluster.until_condition("Ready", "True")
 
 
+@pytest.mark.only(REAL, POD_SECURITY)
 async def test_a_namespace_that_asks_for_more_confinement_is_told(cluster: Cluster) -> None:
     strict = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     await cluster.client.merge_patch(NAMESPACES, None, cluster.namespace, strict)
@@ -130,6 +131,7 @@ async def test_a_namespace_that_asks_for_more_confinement_is_told(cluster: Clust
         await cluster.until_condition("Ready", "True")
 
 
+@pytest.mark.only(REAL, ADMISSION)
 async def test_an_admission_policy_is_quoted(cluster: Cluster) -> None:
     name = f"no-demo-{cluster.namespace}"
     policy = {
@@ -191,6 +193,7 @@ async def test_an_admission_policy_is_quoted(cluster: Cluster) -> None:
     ],
     ids=["priority class", "runtime class", "service account"],
 )
+@pytest.mark.only(REAL, ADMISSION)
 async def test_what_the_pod_refers_to_must_exist(
     cluster: Cluster, spec: dict[str, Any], text: str
 ) -> None:

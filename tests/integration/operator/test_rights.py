@@ -21,8 +21,9 @@ from tests.support.control_plane import (
     why_unavailable,
 )
 from tests.support.operator_cluster import Cluster, namespace_of_a_test, until
+from tests.support.targets import RBAC, REAL
 
-pytestmark = pytest.mark.real_api
+pytestmark = [pytest.mark.real_api, pytest.mark.only(REAL, RBAC)]
 
 EVERYBODY = {
     "create selfsubjectaccessreviews.authorization.k8s.io",

@@ -11,8 +11,7 @@ from hourglass_common.kube.resources import PERFORMERS, PODS, Manifest, Resource
 
 from tests.support.commands import Commands, find
 from tests.support.operator_cluster import Cluster, until
-
-pytestmark = pytest.mark.real_api
+from tests.support.targets import REAL, UNSERVED
 
 AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 
@@ -64,6 +63,7 @@ async def test_kubectl_scales_it(cluster: Cluster, commands: Commands) -> None:
     assert found["spec"]["replicas"] == 2
 
 
+@pytest.mark.only(REAL, UNSERVED)  # helm keeps its releases in protobuf
 async def test_helm_4_waits_until_the_new_revision_is_ready(
     cluster: Cluster, commands: Commands, tmp_path: Path
 ) -> None:
@@ -86,6 +86,7 @@ async def test_helm_4_waits_until_the_new_revision_is_ready(
             assert cluster.readiness.ready_images().count(image) == 1
 
 
+@pytest.mark.only(REAL, UNSERVED)  # helm keeps its releases in protobuf
 async def test_helm_4_gives_up_at_once_on_what_waiting_will_not_mend(
     cluster: Cluster, commands: Commands, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ async def test_helm_4_gives_up_at_once_on_what_waiting_will_not_mend(
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.only(REAL, UNSERVED)
 async def test_an_autoscaler_finds_its_numbers_and_is_obeyed(cluster: Cluster) -> None:
     """The real controller; without metrics it still keeps to its minimum."""
     async with cluster.operator():
@@ -135,6 +137,7 @@ async def test_an_autoscaler_finds_its_numbers_and_is_obeyed(cluster: Cluster) -
     assert found["spec"]["replicas"] == 2
 
 
+@pytest.mark.only(REAL, UNSERVED)
 async def test_one_eviction_at_a_time_is_let_through(cluster: Cluster) -> None:
     async with cluster.operator():
         await cluster.create(replicas=2)
