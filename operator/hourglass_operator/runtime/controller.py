@@ -13,7 +13,7 @@ from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.namespaces import Cache
 from hourglass_common.kube.objects import condition
-from hourglass_common.kube.resources import Manifest, Resource
+from hourglass_common.kube.resources import PERFORMERS, Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
 
@@ -35,6 +35,7 @@ from .events import EventRecorder
 from .expectations import Expectations, Object
 from .gather import Caches
 from .slim import is_same
+from .urgency import LATER_SECONDS, can_wait
 from .workqueue import WorkQueue
 
 log = get_logger(__name__)
@@ -86,6 +87,7 @@ class Controller:
         self._expectations = Expectations()
         self._refusals: dict[Key, Refusal] = {}
         self._status_written: dict[Key, float] = {}
+        self._deferred: set[Key] = set()
         self._by_plural: dict[str, Cache] = {cache.resource.plural: cache for cache in caches.all()}
         self._writer = Writer(
             client, clock, may_write=identity.may_write, wrote=self._wrote, rng=rng, qps=qps
@@ -115,6 +117,7 @@ class Controller:
             self._expectations.forget(change.key)
             self._refusals.pop(change.key, None)
             self._status_written.pop(change.key, None)
+            self._deferred.discard(change.key)
             self._caches.forget(change.key)
         else:
             ready = condition(change.new, "Ready") or {}
@@ -122,7 +125,7 @@ class Controller:
             metrics.PERFORMER_READY.labels(*change.key).set(ready.get("status") == "True")
             metrics.PERFORMER_INSTANCES.labels(*change.key).set(status.get("readyReplicas", 0))
         if not _is_no_news(change):
-            self._queue.add(change.key)
+            self._wake(change.key, can_wait(PERFORMERS.plural, change))
 
     def _on_child(self, plural: str, change: Change) -> None:
         if _is_no_news(change):
@@ -132,6 +135,14 @@ class Controller:
         for key in owners:
             if change.new is None:
                 self._expectations.gone(key, (plural, *change.key))
+            self._wake(key, can_wait(plural, change))
+
+    def _wake(self, key: Key, later: bool) -> None:
+        """Queue a performer: at once, too, where it only waits for the cache to catch up."""
+        if later and key not in self._deferred:
+            self._queue.add_after(key, LATER_SECONDS)
+        else:
+            self._deferred.discard(key)
             self._queue.add(key)
 
     async def _resync(self) -> None:
@@ -176,6 +187,7 @@ class Controller:
     async def _reconcile(self, key: Key) -> Result:
         now = self._clock.monotonic()
         if self._expectations.unseen(key, self._cached_version, now):
+            self._deferred.add(key)
             self._queue.add_after(key, UNSEEN_RECHECK_SECONDS)
             return "requeue"
         try:
