@@ -30,6 +30,7 @@ from hourglass_common.runtime.admin import make_app, serve_admin
 from hourglass_common.runtime.logs import get_logger
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_services.rpc.server import RpcServer
+from prometheus_client import REGISTRY
 
 from .control.server import make_control_server
 from .control.service import Caches as ControlCaches
@@ -39,12 +40,13 @@ from .runtime.controller import Controller, Identity
 from .runtime.gather import Caches
 from .runtime.leader import Leader
 from .runtime.lease_state import LeaseTimes
+from .runtime.performer_metrics import PerformerCollector
+from .runtime.probes import Probes
 from .settings import OperatorSettings
 
 log = get_logger(__name__)
 
 SYNC_SECONDS = 60.0
-STALE_SECONDS = 180.0
 STOP_SECONDS = 1.0
 _OWNED = "app=hourglass-performer"
 
@@ -66,9 +68,10 @@ async def run(
     clock, rng = SystemClock(), random.Random()  # noqa: S311  jitter, not a secret
     async with AsyncExitStack() as stack:
         connection = await connect(settings.kubeconfig)
-        client = await stack.enter_async_context(KubeClient(connection))
+        client = await stack.enter_async_context(
+            KubeClient(connection, answered=metrics.count_answer)
+        )
         caches = _caches(client, settings, clock, rng)
-        reflectors = caches.all()
         leader = Leader(
             client,
             settings.leader_election_namespace or connection.namespace,
@@ -88,10 +91,15 @@ async def run(
         control_caches = ControlCaches(caches.performers, caches.endpoint_slices, caches.pods)
         server = make_control_server(client, control_caches)
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        for follower in reflectors:
-            group.create_task(follower.run())
-        metrics_address = await _serve_probes(stack, settings, reflectors, clock)
-        await _sync(reflectors, clock)
+        probes = Probes(clock)
+        probes.ready["PerformerControl"] = lambda: None if server.serves else "not served yet"
+        probes.work(lambda: controller.workers, controller.longest_work)
+        group.create_task(probes.run())
+        for cache in caches.all():
+            probes.follow(cache, group.create_task(cache.run()))
+        metrics_address = await _serve_probes(stack, settings, probes)
+        _collect(stack, caches.performers)
+        await _sync(caches.all(), clock)
         control_address = await _serve_control(server, settings)
         addresses = Addresses(control_address, metrics_address)
         log.info("operator ready", control=addresses.control, metrics=addresses.metrics)
@@ -147,22 +155,23 @@ def _caches(
     )
 
 
-async def _serve_probes(
-    stack: AsyncExitStack,
-    settings: OperatorSettings,
-    reflectors: Sequence[Cache],
-    clock: Clock,
-) -> str:
+async def _serve_probes(stack: AsyncExitStack, settings: OperatorSettings, probes: Probes) -> str:
     """Serve probes and metrics until ``stack`` is closed; returns the metrics' address."""
-    checks = {f.resource.plural: _freshness(f, clock) for f in reflectors}
     flags = {"--metrics-bind-address": settings.metrics_bind_address}
     if settings.health_probe_bind_address != settings.metrics_bind_address:
         flags["--health-probe-bind-address"] = settings.health_probe_bind_address
-    bound = [
-        await stack.enter_async_context(serve_admin(make_app(ready=checks), address, flag=flag))
-        for flag, address in flags.items()
-    ]
+    bound: list[str] = []
+    for flag, address in flags.items():
+        app = make_app(ready=probes.ready, live=probes.live)
+        bound.append(await stack.enter_async_context(serve_admin(app, address, flag=flag)))
     return bound[0]
+
+
+def _collect(stack: AsyncExitStack, performers: Cache) -> None:
+    """Show the performers' metrics until ``stack`` is closed."""
+    collector = PerformerCollector(performers)
+    REGISTRY.register(collector)
+    stack.callback(REGISTRY.unregister, collector)
 
 
 async def _sync(reflectors: Sequence[Cache], clock: Clock) -> None:
@@ -174,16 +183,7 @@ async def _sync(reflectors: Sequence[Cache], clock: Clock) -> None:
 
 async def _serve_control(server: RpcServer, settings: OperatorSettings) -> str:
     control = settings.control
-    port = await server.start(control.address, flag="--control-address", insecure=control.insecure)
+    port = await server.start(
+        control.address, flag="--control-bind-address", insecure=control.insecure
+    )
     return f"{control.address.rpartition(':')[0] or '127.0.0.1'}:{port}"
-
-
-def _freshness(follower: Cache, clock: Clock) -> Callable[[], str | None]:
-    def check() -> str | None:
-        if not follower.is_synced:
-            return "not listed yet"
-        age = follower.age(clock.monotonic())
-        metrics.WATCH_AGE.labels(follower.resource.plural).set(age)
-        return f"no news for {age:.0f} s" if age > STALE_SECONDS else None
-
-    return check

@@ -1,7 +1,7 @@
 """The Kubernetes API over raw JSON: one method per verb, every call with a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
@@ -49,7 +49,8 @@ class KubeClient:
     ``KubeUnavailableError`` where there was no answer, or none that can be read.
 
     A PATCH names its kind after ``user_agent``, as in ``hourglass/0.1.0 (apply)``: an audit log
-    records the agent, and not the content type.
+    records the agent, and not the content type. ``answered`` is told the method and the status
+    code of each answer, ``<error>`` where there was none.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class KubeClient:
         *,
         timeout_seconds: float = 15.0,
         user_agent: str = f"hourglass/{version('hourglass')}",
+        answered: Callable[[str, str], None] | None = None,
     ) -> None:
         self.connection = connection
         self._timeout = timeout_seconds
         self._user_agent = user_agent
+        self._answered = answered
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -328,7 +331,9 @@ class KubeClient:
             headers["Content-Type"] = content_type
         if content_type in _PATCH_NAMES:
             headers["User-Agent"] += f" ({_PATCH_NAMES[content_type]})"
-        return _Response(self._session, self.connection, method, url, timeout, data, headers)
+        return _Response(
+            self._session, self.connection, method, url, timeout, data, headers, self._answered
+        )
 
 
 @dataclass(slots=True)
@@ -342,6 +347,7 @@ class _Response:
     timeout: aiohttp.ClientTimeout | None
     data: bytes | None
     headers: dict[str, str]
+    answered: Callable[[str, str], None] | None
     response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
@@ -350,9 +356,15 @@ class _Response:
         if authorization:
             headers["Authorization"] = authorization
         options: dict[str, Any] = {} if self.timeout is None else {"timeout": self.timeout}
-        self.response = await self.session.request(
-            self.method, self.url, data=self.data, headers=headers, **options
-        )
+        code = "<error>"
+        try:
+            self.response = await self.session.request(
+                self.method, self.url, data=self.data, headers=headers, **options
+            )
+            code = str(self.response.status)
+        finally:
+            if self.answered is not None:
+                self.answered(self.method, code)
         return self.response
 
     async def __aexit__(self, *_: object) -> None:

@@ -9,16 +9,23 @@ from prometheus_client import REGISTRY, generate_latest
 from hourglass_common.domain.errors import Code, HourglassError
 
 Check = Callable[[], str | None]
-"""Returns None while all is well, else what is wrong, in words."""
+"""Returns None while all is well, or ``Fine``; else what is wrong, in words."""
+
+
+class Fine(str):
+    """What a check says while all is well: shown with ``?verbose``."""
+
+    __slots__ = ()
 
 
 def make_app(
     ready: Mapping[str, Check], live: Mapping[str, Check] | None = None
 ) -> web.Application:
-    """Return the application; ``/readyz?verbose`` lists every check."""
+    """Return the application; ``?verbose`` lists every check. Later checks count as well."""
     app = web.Application()
+    alive = {} if live is None else live
     app.router.add_get("/metrics", _metrics)
-    for path, checks in (("/livez", live or {}), ("/healthz", live or {}), ("/readyz", ready)):
+    for path, checks in (("/livez", alive), ("/healthz", alive), ("/readyz", ready)):
         app.router.add_get(path, _probe(checks))
     return app
 
@@ -26,18 +33,24 @@ def make_app(
 def _probe(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         found = {name: check() for name, check in checks.items()}
-        bad = any(reason is not None for reason in found.values())
+        bad = not all(map(_is_fine, found.values()))
         if not bad and "verbose" not in request.query:
             return web.Response(text="ok\n")
         lines = [
-            f"[+]{name} ok" if reason is None else f"[-]{name} failed: {reason}"
-            for name, reason in found.items()
+            f"[+]{name} ok{f': {said}' if said else ''}"
+            if _is_fine(said)
+            else f"[-]{name} failed: {said}"
+            for name, said in found.items()
         ]
         return web.Response(
-            text="\n".join([*lines, "not ready" if bad else "ok", ""]), status=503 if bad else 200
+            text="\n".join([*lines, "failed" if bad else "ok", ""]), status=503 if bad else 200
         )
 
     return answer
+
+
+def _is_fine(said: str | None) -> bool:
+    return said is None or isinstance(said, Fine)
 
 
 async def _metrics(_: web.Request) -> web.Response:

@@ -12,7 +12,6 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.namespaces import Cache
-from hourglass_common.kube.objects import condition
 from hourglass_common.kube.resources import PERFORMERS, Manifest, Resource
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
@@ -26,7 +25,7 @@ from hourglass_operator.planning.actions import (
 )
 from hourglass_operator.planning.observed import Observed
 from hourglass_operator.planning.plan import plan
-from hourglass_operator.planning.reasons import Reason
+from hourglass_operator.planning.reasons import Note, Reason
 from hourglass_operator.planning.trouble import Trouble
 
 from . import metrics
@@ -34,6 +33,7 @@ from .apply import Write, Writer, is_servers
 from .events import EventRecorder
 from .expectations import Expectations, Object
 from .gather import Caches
+from .performer_metrics import Rollouts
 from .slim import is_same
 from .urgency import LATER_SECONDS, can_wait
 from .workqueue import WorkQueue
@@ -46,6 +46,8 @@ REFUSED_RETRY_SECONDS = 30.0
 RECONCILE_SECONDS = 60.0
 RESTORE_RETRY_SECONDS = 10.0
 LAG_SECONDS = 60.0
+
+_ACTS = frozenset(note.value for note in Note)
 
 Result = Literal["success", "requeue", "terminal"]
 
@@ -88,6 +90,14 @@ class Controller:
         self._refusals: dict[Key, Refusal] = {}
         self._status_written: dict[Key, float] = {}
         self._deferred: set[Key] = set()
+        self._rollouts = Rollouts(clock)
+        self.workers: list[asyncio.Task[None]] = []
+        self._results = {
+            result: metrics.RECONCILE_TOTAL.labels("performer", result)
+            for result in metrics.RESULTS
+        }
+        self._errors = metrics.RECONCILE_ERRORS.labels("performer")
+        self._seconds = metrics.RECONCILE_SECONDS.labels("performer")
         self._by_plural: dict[str, Cache] = {cache.resource.plural: cache for cache in caches.all()}
         self._writer = Writer(
             client, clock, may_write=identity.may_write, wrote=self._wrote, rng=rng, qps=qps
@@ -105,25 +115,20 @@ class Controller:
 
     async def run(self, workers: int) -> None:
         """Work until cancelled."""
+        metrics.MAX_WORKERS.labels("performer").set(workers)
         async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work())
+            self.workers = [group.create_task(self._work()) for _ in range(workers)]
             group.create_task(self._resync())
             group.create_task(self._events.run())
 
     def _on_performer(self, change: Change) -> None:
         if change.new is None:
-            metrics.forget_performer(*change.key)
             self._expectations.forget(change.key)
             self._refusals.pop(change.key, None)
             self._status_written.pop(change.key, None)
             self._deferred.discard(change.key)
             self._caches.forget(change.key)
-        else:
-            ready = condition(change.new, "Ready") or {}
-            status = change.new.get("status") or {}
-            metrics.PERFORMER_READY.labels(*change.key).set(ready.get("status") == "True")
-            metrics.PERFORMER_INSTANCES.labels(*change.key).set(status.get("readyReplicas", 0))
+        self._rollouts.on_change(change)
         if not _is_no_news(change):
             self._wake(change.key, can_wait(PERFORMERS.plural, change))
 
@@ -145,6 +150,10 @@ class Controller:
             self._deferred.discard(key)
             self._queue.add(key)
 
+    def longest_work(self) -> float:
+        """Return for how many seconds the oldest reconciliation goes on."""
+        return self._queue.longest()
+
     async def _resync(self) -> None:
         """Look at everything once in a while: a cache can be wrong in ways that nobody sees."""
         while True:
@@ -160,7 +169,7 @@ class Controller:
         while True:
             key = await self._queue.take()
             result: Result | Literal["error"] = "error"
-            with metrics.RECONCILE_SECONDS.labels("performer").time():
+            with self._seconds.time():
                 try:
                     async with asyncio.timeout(RECONCILE_SECONDS):
                         result = await self._reconcile(key)
@@ -170,7 +179,9 @@ class Controller:
                 except Exception as error:
                     delay = self._queue.failed(key)
                     log.error("reconcile failed", key=key, retry_in=delay, exc_info=error)
-            metrics.RECONCILE_TOTAL.labels("performer", result).inc()
+            self._results[result].inc()
+            if result == "error":
+                self._errors.inc()
 
     def _retry(self, key: Key, error: Exception) -> None:
         moved_on = isinstance(error, KubeError) and (
@@ -227,6 +238,8 @@ class Controller:
                 raise next((f for f in failures if isinstance(f, _RefusedError)), failures[0])
         for action in actions:
             if isinstance(action, Report):
+                if action.reason in _ACTS:
+                    metrics.ACTS.labels(action.reason).inc()
                 self._events.record(seen.performer, action)
             elif isinstance(action, RestoreReplicas) and self._queue.has_waiting():
                 self._queue.add_after(key, RESTORE_RETRY_SECONDS)  # nobody is kept waiting for it

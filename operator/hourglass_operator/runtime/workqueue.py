@@ -27,6 +27,11 @@ class WorkQueue(Generic[K]):
         self._seconds = metrics.QUEUE_SECONDS.labels(name)
         self._adds = metrics.QUEUE_ADDS.labels(name)
         self._retries = metrics.QUEUE_RETRIES.labels(name)
+        self._work = metrics.WORK_SECONDS.labels(name)
+        self._started: dict[K, float] = {}
+        metrics.UNFINISHED_SECONDS.labels(name).set_function(lambda: sum(self._ages()))
+        metrics.LONGEST_SECONDS.labels(name).set_function(self.longest)
+        metrics.ACTIVE_WORKERS.labels(name).set_function(lambda: len(self._started))
 
     def is_busy(self) -> bool:
         """Return whether keys wait or are being worked on."""
@@ -48,32 +53,49 @@ class WorkQueue(Generic[K]):
     async def take(self) -> K:
         """Return the next key, whose work is then this caller's."""
         while True:
-            taken = self._state.take(self._clock.monotonic())
+            now = self._clock.monotonic()
+            taken = self._state.take(now)
             if taken is not None:
                 key, waited = taken
+                self._started[key] = now
                 self._depth.set(len(self._state))
                 self._seconds.observe(waited)
                 return key
             await self._wait()
 
     def done(self, key: K) -> None:
-        self._state.done(key, self._clock.monotonic())
+        self._state.done(key, self._ended(key))
         self._notify()
 
     def failed(self, key: K, retry_after: float | None = None) -> float:
         """Try ``key`` again later; returns after how many seconds."""
         self._retries.inc()
-        now = self._clock.monotonic()
-        delay = self._state.failed(key, now, self._rng.random(), retry_after)
+        delay = self._state.failed(key, self._ended(key), self._rng.random(), retry_after)
         self._notify()
         return delay
 
     def put_off(self, key: K) -> float:
         """Try ``key`` again soon, however often; returns after how many seconds."""
         self._retries.inc()
-        delay = self._state.put_off(key, self._clock.monotonic(), self._rng.random())
+        delay = self._state.put_off(key, self._ended(key), self._rng.random())
         self._notify()
         return delay
+
+    def longest(self) -> float:
+        """Return for how many seconds the oldest of the keys being worked on is."""
+        return max(self._ages(), default=0.0)
+
+    def _ages(self) -> list[float]:
+        now = self._clock.monotonic()
+        return [now - since for since in self._started.values()]
+
+    def _ended(self, key: K) -> float:
+        """Note that work on ``key`` is over; returns the time."""
+        now = self._clock.monotonic()
+        since = self._started.pop(key, None)
+        if since is not None:
+            self._work.observe(now - since)
+        return now
 
     async def _wait(self) -> None:
         """Return once something may be due."""

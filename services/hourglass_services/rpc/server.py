@@ -48,7 +48,7 @@ def channel_arguments(limits: Limits) -> list[tuple[str, Any]]:
 
 
 class RpcServer:
-    """Serves several services on one port: ``start`` once, ``stop`` once."""
+    """Serves several services on one port: ``start`` once, ``stop`` once; ``serves`` in between."""
 
     def __init__(
         self, services: Sequence[tuple[ServiceDescriptor, Any]], limits: Limits | None = None
@@ -64,6 +64,7 @@ class RpcServer:
         self.health.register(self._server)
         register_reflection(self._server, (*names, "grpc.health.v1.Health"))
         self.port = 0
+        self.serves = False
 
     async def start(self, address: str, *, flag: str, insecure: bool = False) -> int:
         """Listen on ``address`` in plaintext and return the port; health says SERVING from now on.
@@ -88,6 +89,7 @@ class RpcServer:
             raise port_taken(target, flag)
         await self._server.start()
         self.health.set(serving=True)
+        self.serves = True
         return self.port
 
     async def stop(self, grace_seconds: float) -> None:
@@ -95,6 +97,7 @@ class RpcServer:
 
         Streams have no end of their own: they are cut off once the other calls are done.
         """
+        self.serves = False
         self.health.set(serving=False)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._server.stop(grace_seconds))  # refuses new calls at once

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.kube.resources import LEASES
+from hourglass_common.kube.resources import LEASES, PERFORMERS
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_operator.main import run
 from hourglass_operator.runtime.leader import LEASE_NAME, Leader
@@ -45,8 +45,47 @@ async def test_metrics_have_the_names_of_controller_runtime(cluster: Cluster) ->
         "controller_runtime_reconcile_time_seconds_bucket",
         'workqueue_depth{name="performer"}',
         'workqueue_adds_total{name="performer"}',
+        'workqueue_work_duration_seconds_count{name="performer"}',
+        'workqueue_unfinished_work_seconds{name="performer"}',
+        'workqueue_longest_running_processor_seconds{name="performer"}',
+        'controller_runtime_active_workers{controller="performer"}',
+        'controller_runtime_max_concurrent_reconciles{controller="performer"} 8.0',
+        'rest_client_requests_total{code="201",method="POST"}',
     ):
         assert name in text
+
+
+async def test_the_series_of_a_performer_go_with_it(cluster: Cluster) -> None:
+    async with cluster.operator(metrics_bind_address="127.0.0.1:0") as addresses:
+        await cluster.create()
+        await cluster.until_condition("Ready", "True")
+        mine = f'namespace="{cluster.namespace}"'
+
+        async def series(*, some: bool) -> bool | None:
+            _, text = await fetched(addresses.metrics, "/metrics")
+            return True if (mine in text) == some else None
+
+        await until(lambda: series(some=True), "the performer is shown")
+        await cluster.client.delete(PERFORMERS, cluster.namespace, "demo")
+        await until(lambda: series(some=False), "nothing of it is left")
+
+
+async def test_the_probes_name_what_they_look_at(cluster: Cluster) -> None:
+    async with cluster.operator(metrics_bind_address="127.0.0.1:0") as addresses:
+        status, text = await fetched(addresses.metrics, "/readyz?verbose")
+        assert status == 200, text
+        assert "[+]PerformerControl ok" in text
+        for kind in ("performers", "pods", "replicasets", "endpointslices", "leases"):
+            assert f"[+]{kind} ok: news " in text
+        status, text = await fetched(addresses.metrics, "/healthz?verbose")
+        assert status == 200, text
+        for name in ("event loop", "watch of performers", "workers"):
+            assert f"[+]{name} ok" in text
+
+
+async def fetched(address: str, path: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}{path}") as got:
+        return got.status, await got.text()
 
 
 async def test_a_taken_port_is_an_error_that_names_its_flag(cluster: Cluster) -> None:

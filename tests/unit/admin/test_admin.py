@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.runtime.admin import make_app, serve_admin
+from hourglass_common.runtime.admin import Check, Fine, make_app, serve_admin
 
 
 async def get(address: str, path: str) -> tuple[int, str]:
@@ -26,6 +26,24 @@ async def test_readiness_follows_its_checks_and_liveness_does_not() -> None:
         assert status == 200
         assert "[+]cache ok" in text
         assert "[+]store ok" in text
+
+
+async def test_a_check_may_say_more_while_all_is_well() -> None:
+    app = make_app({"cache": lambda: Fine("news 3 s ago")})
+    async with serve_admin(app, "127.0.0.1:0", flag="--metrics-address") as address:
+        assert await get(address, "/readyz") == (200, "ok\n")
+        assert "[+]cache ok: news 3 s ago\n" in (await get(address, "/readyz?verbose"))[1]
+
+
+async def test_liveness_has_checks_of_its_own() -> None:
+    live: dict[str, Check] = {}
+    app = make_app({}, live)
+    async with serve_admin(app, "127.0.0.1:0", flag="--metrics-address") as address:
+        assert (await get(address, "/healthz"))[0] == 200
+        live["loop"] = lambda: "held up"
+        for path in ("/healthz", "/livez"):
+            assert await get(address, path) == (503, "[-]loop failed: held up\nfailed\n")
+        assert (await get(address, "/readyz"))[0] == 200
 
 
 async def test_metrics_are_served_in_the_text_format() -> None:

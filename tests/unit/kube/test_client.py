@@ -176,6 +176,23 @@ async def test_a_half_open_watch_is_given_up_after_its_idle_time() -> None:
             await watched(client, idle_seconds=0.1)
 
 
+async def test_every_answer_is_told_and_that_there_was_none() -> None:
+    told: list[tuple[str, str]] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.method == "DELETE":
+            assert request.transport is not None
+            request.transport.abort()
+        return status(404, "NotFound")
+
+    async with serving(handler, answered=lambda *answer: told.append(answer)) as client:
+        with pytest.raises(KubeError):
+            await client.get(PODS, "ns", "a")
+        with pytest.raises(KubeUnavailableError):
+            await client.delete(PODS, "ns", "a")
+    assert told == [("GET", "404"), ("DELETE", "<error>")]
+
+
 class Cluster:
     """One list, then one scripted answer for each watch; the last one hangs."""
 
