@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
-.PHONY: help dev test lint format proto crd rbac lock bench bench-operator clean
+.PHONY: help dev test lint format proto crd rbac reference lock bench bench-operator clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -31,6 +31,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code --exclude-path buf
 	$(BIN)/python scripts/generate_crd.py --check
 	$(BIN)/python scripts/generate_reference.py --check
+	$(BIN)/python scripts/generate_operator_reference.py --check
 	$(BIN)/python scripts/generate_rbac.py --check
 	$(BIN)/python scripts/lock.py --check
 	$(BIN)/lint-imports
@@ -48,6 +49,9 @@ proto: $(VENV)/.installed  ## generate the Python code of the .proto files
 crd: $(VENV)/.installed  ## generate the CRD and its reference page from the Python types
 	$(BIN)/python scripts/generate_crd.py
 	$(BIN)/python scripts/generate_reference.py
+
+reference: $(VENV)/.installed  ## write the pages about metrics, reasons and settings
+	$(BIN)/python scripts/generate_operator_reference.py
 
 rbac: $(VENV)/.installed  ## generate the operator's roles from its rules
 	$(BIN)/python scripts/generate_rbac.py

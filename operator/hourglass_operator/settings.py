@@ -15,6 +15,7 @@ class ControlSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     address: str = "127.0.0.1:50051"
+    """host:port of PerformerControl."""
     insecure: bool = False
     """Allows plaintext on an address that other machines can reach."""
 
@@ -31,7 +32,9 @@ class OperatorSettings(Settings):
     kube_api_qps: float = Field(default=0.0, ge=0)
     """Writes per second at most; 0 means as many as the API answers without saying slow down."""
     workers: int = Field(default=8, ge=1, le=256)
+    """Performers that are reconciled at the same time."""
     leader_elect: bool = False
+    """Of several replicas one reconciles; all serve PerformerControl."""
     leader_election_namespace: str | None = None
     """Else the namespace that the kubeconfig or the pod names."""
     leader_elect_lease_duration: float = Field(default=15.0, ge=1)
@@ -47,8 +50,11 @@ class OperatorSettings(Settings):
     health_probe_bind_address: str = "0"
     """Another address for the same, where probes must not see the metrics' one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """debug, info, warning or error: less than that is not told."""
     log_format: Literal["json", "text"] = "json"
+    """json (one object a line) or text."""
     control: ControlSettings = ControlSettings()
+    """PerformerControl's server."""
 
     @model_validator(mode="after")
     def _lease_times_fit(self) -> Self:

@@ -80,6 +80,9 @@ def operator(  # noqa: PLR0913  each is a flag
     leader_elect: Annotated[
         bool | None, typer.Option("--leader-elect/--no-leader-elect", help="One leads.")
     ] = None,
+    leader_election_namespace: Annotated[
+        str | None, typer.Option(help="Namespace of the lease; the operator's own if empty.")
+    ] = None,
     leader_elect_lease_duration: Annotated[
         float | None, typer.Option(help="Seconds after which another takes a silent lead.")
     ] = None,
@@ -88,6 +91,15 @@ def operator(  # noqa: PLR0913  each is a flag
     ] = None,
     leader_elect_retry_period: Annotated[
         float | None, typer.Option(help="Seconds between renewals.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Performers reconciled at the same time.")
+    ] = None,
+    kube_api_qps: Annotated[
+        float | None, typer.Option(min=0, help="Writes per second at most; 0 for no limit.")
+    ] = None,
+    default_security_profile: Annotated[
+        str | None, typer.Option(help="Restricted or Baseline, for performers that name none.")
     ] = None,
     config: ConfigFile = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
@@ -103,9 +115,13 @@ def operator(  # noqa: PLR0913  each is a flag
         "metrics_bind_address": metrics_bind_address,
         "health_probe_bind_address": health_probe_bind_address,
         "leader_elect": leader_elect,
+        "leader_election_namespace": leader_election_namespace,
         "leader_elect_lease_duration": leader_elect_lease_duration,
         "leader_elect_renew_deadline": leader_elect_renew_deadline,
         "leader_elect_retry_period": leader_elect_retry_period,
+        "workers": workers,
+        "kube_api_qps": kube_api_qps,
+        "default_security_profile": default_security_profile,
         "log_level": log_level,
         "log_format": log_format,
     }
