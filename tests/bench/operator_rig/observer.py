@@ -187,17 +187,18 @@ async def _follow(
         observer.tell(Seen(now, "ADDED", resource.plural, _name(item), item))
     version = page.resource_version
     with suppress(asyncio.CancelledError):
-        async for event in client.watch(
-            resource, namespace, resource_version=version, timeout_seconds=3600
-        ):
-            if event["type"] == "BOOKMARK":
-                continue
-            if event["type"] == "ERROR":
-                raise RuntimeError(f"watch {resource.plural}: {event['object']}")
-            found = event["object"]
-            seen = Seen(time.monotonic(), event["type"], resource.plural, _name(found), found)
-            observer.tell(seen)
-        raise RuntimeError(f"watch {resource.plural}: the server ended it")
+        while True:  # a server ends a watch when it likes; it is taken up where it was
+            async for event in client.watch(
+                resource, namespace, resource_version=version, timeout_seconds=3600
+            ):
+                if event["type"] == "ERROR":
+                    raise RuntimeError(f"watch {resource.plural}: {event['object']}")
+                found = event["object"]
+                version = found["metadata"]["resourceVersion"]
+                if event["type"] == "BOOKMARK":
+                    continue
+                seen = Seen(time.monotonic(), event["type"], resource.plural, _name(found), found)
+                observer.tell(seen)
 
 
 def _name(found: Manifest) -> str:
