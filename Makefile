@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
-.PHONY: help dev test lint format proto crd rbac reference lock bench bench-operator clean
+.PHONY: help dev test lint format proto crd rbac reference lock bench bench-operator mutants clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -64,6 +64,9 @@ bench: $(VENV)/.installed  ## run the benchmarks
 
 bench-operator: $(VENV)/.installed  ## measure the operator under load, 15 minutes; ARGS="--quick"
 	$(BIN)/python -m tests.bench.operator_bench $(ARGS)
+
+mutants: $(VENV)/.installed  ## put known bugs into a copy of the sources: a test must find each
+	$(BIN)/python -m tests.mutants.run $(ARGS)
 
 clean:  ## remove what was made here, the data of `make dev` too
 	rm -rf $(VENV) .hourglass .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

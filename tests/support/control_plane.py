@@ -74,8 +74,11 @@ class ControlPlane:
 
 def why_unavailable() -> str | None:
     """Return why no control plane can be started here, None if one can (or is shared)."""
-    if os.environ.get(SHARED):
-        return None
+    return None if os.environ.get(SHARED) else why_not_startable()
+
+
+def why_not_startable() -> str | None:
+    """Return why no control plane can be started here, None if one can."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if not assets:
         return "KUBEBUILDER_ASSETS is not set (a folder with etcd, kube-apiserver, ...)"
@@ -109,8 +112,19 @@ def own_control_plane(folder: Path, options: Options) -> Iterator["Processes"]:
         running.stop()
 
 
+@contextmanager
+def restartable_control_plane(folder: Path) -> Iterator["Processes"]:
+    """Run a control plane of the test's own, whose API server can be killed and started again."""
+    running = Processes(folder, Options())
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
 class Processes:
-    """The programs of one control plane; ``plane`` is there once they are started."""
+    """The programs of one control plane; ``plane`` once they are started."""
 
     plane: ControlPlane
 
@@ -118,6 +132,8 @@ class Processes:
         self.folder = folder
         self.options = options
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._api: subprocess.Popen[bytes] | None = None
+        self._api_flags: list[str] = []
 
     def start(self) -> None:
         """Return once the API answers, the CRD is served and the controllers have begun."""
@@ -137,11 +153,11 @@ class Processes:
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
         )
-        self._run("kube-apiserver", *self._api_server_flags(etcd, api))
         plane = self.plane = ControlPlane(
             f"https://127.0.0.1:{api}", self.folder / "kubeconfig", self.folder / "audit.log"
         )
-        self._wait(plane, "/readyz")
+        self._api_flags = self._api_server_flags(etcd, api)
+        self.start_api_server()
         self._run_controllers(self.options.controller_manager)
         _post(
             plane, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", dict(performer_crd())
@@ -165,6 +181,18 @@ class Processes:
             "--secure-port=0",
             *flags,
         )
+
+    def start_api_server(self) -> None:
+        """Start the API server, again on its port and etcd, and return once it is ready."""
+        self._api = self._run("kube-apiserver", *self._api_flags)
+        self._wait(self.plane, "/readyz")
+
+    def kill_api_server(self) -> None:
+        """End the API server without a word to anybody."""
+        assert self._api is not None
+        self._api.kill()
+        self._api.wait()
+        self.processes.remove(self._api)
 
     def _api_server_flags(self, etcd: str, port: int) -> list[str]:
         return [
@@ -196,13 +224,14 @@ class Processes:
         (self.folder / "audit-policy.json").write_text(json.dumps(self.options.audit_policy))
         write_kubeconfig(self.folder / "kubeconfig", f"https://127.0.0.1:{port}", TOKEN)
 
-    def _run(self, program: str, *flags: str) -> None:
+    def _run(self, program: str, *flags: str) -> subprocess.Popen[bytes]:
         path = Path(os.environ["KUBEBUILDER_ASSETS"]) / program
         with (self.folder / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
                 [path, *flags], stdout=log, stderr=log, start_new_session=True
             )
         self.processes.append(process)
+        return process
 
     def _wait(self, plane: ControlPlane, path: str, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds

@@ -166,9 +166,10 @@ class FaultProxy:
         )
         await self._runner.setup()
         await self.listen()
-        cluster = {"server": f"http://127.0.0.1:{self.port}"}
         config = yaml.safe_load(self.kubeconfig.read_text())
-        config["clusters"][0]["cluster"] = cluster
+        cluster = config["clusters"][0]["cluster"]
+        user, at, _ = urlsplit(cluster["server"]).netloc.rpartition("@")
+        config["clusters"][0]["cluster"] = {"server": f"http://{user}{at}127.0.0.1:{self.port}"}
         self.kubeconfig = self.kubeconfig.with_name(f"kubeconfig-{self.port}")
         self.kubeconfig.write_text(yaml.safe_dump(config))
 

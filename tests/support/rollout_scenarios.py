@@ -37,11 +37,12 @@ class Goal:
             return "an older spec is in the status"
         if (said.get("status"), said.get("reason")) != self.ready:
             return f"Ready is {said.get('status')} {said.get('reason')}"
-        sets = {_image(s["spec"]["template"]): s for s in history.of(name, "replicasets").values()}
-        sizes = {image: found["spec"]["replicas"] for image, found in sets.items()}
-        if {image: size for image, size in sizes.items() if size} != self.images:
+        living = [s for s in history.of(name, "replicasets").values() if s["spec"]["replicas"]]
+        sizes = sorted((_image(s["spec"]["template"]), s["spec"]["replicas"]) for s in living)
+        if sizes != sorted(self.images.items()):
             return f"ReplicaSets are {sizes}"
-        revision = labels(sets[self.serves])[REVISION_LABEL]
+        (serving,) = (s for s in living if _image(s["spec"]["template"]) == self.serves)
+        revision = labels(serving)[REVISION_LABEL]
         if performer["status"].get("inServiceRevision") != revision:
             return "another revision is in service"
         return self._pods(history, name)
@@ -143,8 +144,11 @@ def outcome(history: History, name: str) -> dict[str, Any]:
         spec = {k: v for k, v in each["spec"].items() if not k.startswith("clusterIP")}
         marks = {k: v for k, v in annotations(each).items() if k in _MARKS}
         found[f"{plural} {own}"] = {"spec": spec, "labels": labels(each), "marks": marks}
-    text = json.dumps(found, sort_keys=True).replace(name, "demo")
+    text = json.dumps(found, sort_keys=True)
+    text = text.replace(name, "demo").replace(history.namespace, "prod")
     plain: dict[str, Any] = json.loads(_TIME.sub("then", text))
+    for key in ("revisions", "receipts"):  # newest first, to the second
+        plain["demo"][key] = sorted(plain["demo"].get(key, []), key=str)
     return plain
 
 

@@ -22,7 +22,7 @@ Manifest = Mapping[str, Any]
 Key = tuple[str, str]
 """(namespace, name); the namespace of a cluster-wide object is empty."""
 
-BACKOFF = Backoff(minimum=0.5, maximum=4.0, jitter=0.5)
+BACKOFF = Backoff(minimum=0.5, maximum=2.0, jitter=0.5)
 """Between tries to watch, or to list, on a server that fails: it is noticed soon to be back."""
 RELIST = Backoff(minimum=0.5, maximum=30.0, jitter=0.5)
 """Between whole lists that a server makes necessary by 410: each is work for it."""

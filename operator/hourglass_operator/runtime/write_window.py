@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hourglass_common.domain.backoff import Backoff
 
-PROBES = Backoff(minimum=0.25, maximum=4.0, jitter=0.5)
+PROBES = Backoff(minimum=0.25, maximum=2.0, jitter=0.5)
 
 
 @dataclass(slots=True)

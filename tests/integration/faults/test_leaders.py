@@ -27,7 +27,7 @@ SHORT = {
     "leader_elect_retry_period": "0.5",
 }
 TAKEOVER_SECONDS = LEASE_SECONDS + 5.0
-PAUSES = 4
+PAUSES, PAUSES_IN_FULL = 3, 10
 
 
 @dataclass
@@ -137,14 +137,14 @@ def freezing(replica: Replica, k: int, resume: asyncio.Event) -> tuple[asyncio.E
 
 
 async def test_a_leader_frozen_past_its_lease_writes_nothing_that_counts_when_it_wakes(
-    real_api: ControlPlane, namespace: str
+    real_api: ControlPlane, namespace: str, full: bool
 ) -> None:
     """Each time a write of its is under way, and reaches the API long after another leads."""
     figures: list[str] = []
     async with pair(real_api, namespace) as both:
         leader = await both.replica(**SHORT)
         await leader.acquired()
-        for number in range(PAUSES):
+        for number in range(PAUSES_IN_FULL if full else PAUSES):
             scenario, k = (PROMOTE, UPGRADE)[number % 2], 1 + number
             name = f"demo-{number}"
             await both.begin(scenario, name)

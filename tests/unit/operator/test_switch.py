@@ -74,3 +74,10 @@ def test_the_service_is_widened_before_an_old_instance_is_taken_out() -> None:
         assert cluster.serving_pods() != []
     cluster.settle()
     assert len(cluster.serving_pods()) == 1
+
+
+def test_the_status_is_written_after_what_it_tells_of() -> None:
+    cluster = SimulatedCluster()
+    kinds = [type(action).__name__ for action in cluster.plan().actions]
+    assert "WriteStatus" in kinds
+    assert kinds.index("WriteStatus") > max(i for i, k in enumerate(kinds) if k == "Create")

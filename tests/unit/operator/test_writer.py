@@ -14,7 +14,7 @@ from hourglass_common.kube.connection import Connection
 from hourglass_common.kube.errors import KubeError
 from hourglass_common.kube.resources import Manifest, Resource
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_operator.planning.actions import Create, Patch
+from hourglass_operator.planning.actions import Create, Delete, Patch, WriteStatus
 from hourglass_operator.planning.manifests import service
 from hourglass_operator.runtime.apply import Writer
 
@@ -159,3 +159,31 @@ async def test_a_patch_names_the_object_and_the_version_that_was_planned_from() 
     (body,) = bodies
     assert body["metadata"] == {"labels": {"a": "b"}, "uid": "the-uid", "resourceVersion": "7"}
     assert body["spec"] == {"replicas": 2}
+
+
+async def test_a_deletion_names_the_object_and_the_version_that_was_planned_from() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.json_response({"metadata": {"name": "demo-1"}})
+
+    async with writing(answer) as (writer, _):
+        await writer.perform(PERFORMER, Delete("ReplicaSet", "demo-1", "the-uid", "7"))
+    (body,) = bodies
+    assert body["preconditions"] == {"uid": "the-uid", "resourceVersion": "7"}
+
+
+async def test_a_status_names_the_version_that_was_planned_from_and_is_waited_for() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.json_response({"metadata": {"name": "demo", "resourceVersion": "8"}})
+
+    async with writing(answer) as (writer, wrote):
+        await writer.perform(PERFORMER, WriteStatus({"phase": "Running"}))
+    (body,) = bodies
+    assert body["metadata"]["resourceVersion"] == PERFORMER.resource_version
+    assert body["metadata"]["uid"] == PERFORMER.uid
+    assert wrote == ["demo"]
