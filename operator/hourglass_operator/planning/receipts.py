@@ -17,6 +17,7 @@ from .drain import Drain
 from .intent import Wish, who_set
 from .reasons import Note, Reason
 from .revision import (
+    DRAINED_AT,
     PROMOTED_AT,
     PROMOTED_BY,
     PROMOTED_FOR,
@@ -38,7 +39,7 @@ _TAKE_OUT = frozenset({"Promote", "Rollback", "Suspend", "Fence"})
 def receipts_of(
     performer: Performer,
     wish: Wish,
-    revisions: Iterable[Revision],
+    revisions: Sequence[Revision],
     drains: Sequence[Drain],
     now: datetime,
     *,
@@ -51,6 +52,7 @@ def receipts_of(
     new = [receipt for receipt in new if _key(receipt) not in seen]
     found = sorted([*new, *known], key=lambda receipt: str(receipt["when"]), reverse=True)[:KEPT]
     _account(found, drains, now, draining=draining)
+    _recall(found, revisions)
     return found
 
 
@@ -157,6 +159,22 @@ def _account(
     act.setdefault("inFlight", UNKNOWN)
     act.setdefault("lost", UNKNOWN)
     act["drained"] = rfc3339(now)
+
+
+def _recall(receipts: list[dict[str, Any]], revisions: Sequence[Revision]) -> None:
+    """Complete what the note of a drain's end says, where the process ended before it was told.
+
+    The figures went with it: they are unknown.
+    """
+    drained_at = {revision.hash: revision.notes.get(DRAINED_AT, "") for revision in revisions}
+    for receipt in receipts:  # the newest act of each revision comes first
+        if receipt["action"] not in ("Promote", "Rollback"):
+            continue
+        drained = drained_at.pop(str(receipt.get("from", "")), "")
+        if drained >= str(receipt["when"]) and not receipt.get("drained"):
+            receipt.setdefault("inFlight", UNKNOWN)
+            receipt.setdefault("lost", UNKNOWN)
+            receipt["drained"] = drained
 
 
 def _takes_out(receipt: Receipt) -> bool:
