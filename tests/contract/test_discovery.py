@@ -180,3 +180,10 @@ async def test_protobuf_alone_is_not_acceptable_for_custom_resources(
         "GET", PERFORMERS.path(space), accept="application/vnd.kubernetes.protobuf"
     )
     assert answer.status == 406
+
+
+@covers("get /openapi/v2")
+async def test_what_kubectl_asks_first_is_served_or_plainly_not_there(api: KubeRequests) -> None:
+    """The dev cluster has version 3 alone; without version 2 kubectl sends merge patches."""
+    found = await api.call("GET", "/openapi/v2")
+    assert found.status in (200, 404)

@@ -54,6 +54,7 @@ async def test_a_merge_patch_holds_only_over_the_version_it_names(
     (await api.patch("merge", CONFIG_MAPS, space, "none", {})).refused(404, "NotFound")
 
 
+@covers("patch services merge")
 async def test_a_merge_patch_replaces_lists_whole(api: KubeRequests, space: str) -> None:
     await api.create(SERVICES, space, service())
     patch = {"spec": {"ports": [{"name": "other", "port": 1}]}}

@@ -39,6 +39,7 @@ from tests.support.demo_performer import demo_performer
 from tests.support.executor_process import running_executor, until
 from tests.support.executor_values import AVS, settings, submission
 
+DIGEST = "sha256:" + "1" * 64
 pytestmark = pytest.mark.real_api
 
 
@@ -157,7 +158,7 @@ async def test_performer_control_does_without_credentials_of_the_cluster(
             performerControl={"address": address},
             kubeConfigPath="/nowhere",
         )
-        request = DeployRequest(avs_address=AVS, digest="sha256:1", registry="r.test/demo")
+        request = DeployRequest(avs_address=AVS, digest=DIGEST, registry="r.test/demo")
         async with running_executor(given) as at, open_channel(at.grpc) as channel:
             executor = ExecutorClient(channel)
             await executor.deploy(request, timeout_seconds=30)
@@ -224,7 +225,7 @@ async def test_a_restarted_executor_follows_the_same_object(
         operator_in_play(api, namespace, performer.address),
     ):
         async with running_executor(given) as at, open_channel(at.grpc) as channel:
-            request = DeployRequest(avs_address=AVS, digest="sha256:1", registry="r.test/demo")
+            request = DeployRequest(avs_address=AVS, digest=DIGEST, registry="r.test/demo")
             await ExecutorClient(channel).deploy(request, timeout_seconds=30)
             first = await ExecutorClient(channel).submit(submission(), timeout_seconds=20)
         before = (await api.list(PERFORMERS, namespace)).items
@@ -243,7 +244,7 @@ async def test_a_performer_that_never_becomes_ready_is_named_with_its_reason(
 ) -> None:
     given = in_kubernetes(tmp_path, real_api, namespace, deployTimeout="2s")
     async with running_executor(given) as at, open_channel(at.grpc) as channel:
-        request = DeployRequest(avs_address=AVS, digest="sha256:1", registry="r.test/demo")
+        request = DeployRequest(avs_address=AVS, digest=DIGEST, registry="r.test/demo")
         with pytest.raises(HourglassError, match="has not reported on it yet") as failed:
             await ExecutorClient(channel).deploy(request, timeout_seconds=20)
         assert failed.value.code is Code.DEADLINE_EXCEEDED
