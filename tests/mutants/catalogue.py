@@ -14,6 +14,7 @@ KUBE = "common/hourglass_common/kube"
 PLAN = "tests/unit/operator/test_plan.py"
 RULES = "tests/unit/operator/test_runtime_rules.py"
 WRITER = "tests/unit/operator/test_writer.py"
+CUT_OFF = "tests/unit/operator/test_cut_off.py"
 SWITCH = "tests/unit/operator/test_switch.py"
 EVENTS = "tests/unit/operator/test_events.py"
 BLUE_GREEN = "tests/unit/operator/test_blue_green.py"
@@ -248,6 +249,14 @@ CATALOGUE = (
         "        if False:",
         DECISIONS,
         "test_a_promotion_by_hand_is_one_switch_with_a_receipt",
+    ),
+    Mutant(
+        "how a drain ended is lost with the process",
+        f"{PLANNING}/receipts.py",
+        "    _recall(found, revisions)\n",
+        "",
+        CUT_OFF,
+        "test_an_operator_that_ends_after_any_action_changes_nothing_of_the_end",
     ),
     Mutant(
         "a manifest without replicas asks for one",

@@ -112,17 +112,6 @@ def own_control_plane(folder: Path, options: Options) -> Iterator["Processes"]:
         running.stop()
 
 
-@contextmanager
-def restartable_control_plane(folder: Path) -> Iterator["Processes"]:
-    """Run a control plane of the test's own, whose API server can be killed and started again."""
-    running = Processes(folder, Options())
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-
-
 class Processes:
     """The programs of one control plane; ``plane`` once they are started."""
 
@@ -185,6 +174,7 @@ class Processes:
     def start_api_server(self) -> None:
         """Start the API server, again on its port and etcd, and return once it is ready."""
         self._api = self._run("kube-apiserver", *self._api_flags)
+        self.processes.insert(1, self.processes.pop())  # after etcd, before the controllers
         self._wait(self.plane, "/readyz")
 
     def kill_api_server(self) -> None:

@@ -34,8 +34,8 @@ STORM_RATE = 50
 _ONE, _TWO = UPGRADE.before[0][1], UPGRADE.goal
 
 
-async def ready(one: Lane) -> None:
-    await one.cluster.create("demo", **UPGRADE.start)
+async def ready(one: Lane, **spec: Any) -> None:
+    await one.cluster.create("demo", **{**UPGRADE.start, **spec})
     await reaches(one, _ONE, time.monotonic())
 
 
@@ -202,7 +202,7 @@ async def test_a_server_that_refuses_for_a_while_is_asked_seldom_and_found_again
 
 
 async def _outage(one: Lane, name: str, answer: Answer, seconds: float) -> None:
-    await ready(one)
+    await ready(one, rollout={"drainTimeoutSeconds": 0})
     await one.cluster.change(image="demo:2")
     await _some_writes(one, lambda w: w.resource == "replicasets" and w.verb == "create")
     since = len(one.proxy.journal)
