@@ -121,7 +121,7 @@ async def test_waiting_for_a_condition_ends_when_it_is_met(kubectl: Kubectl) -> 
     }
 
     async def become_ready() -> None:
-        patch = {"status": {"conditions": [condition]}}
+        patch = {"status": {"observedGeneration": 1, "conditions": [condition]}}
         await kubectl.client.merge_patch(PERFORMERS, "default", "demo", patch, subresource="status")
 
     async with asyncio.TaskGroup() as tasks:
