@@ -117,10 +117,18 @@ CATALOGUE = (
     Mutant(
         "a watch that fails is opened again without a pause",
         f"{KUBE}/watch_state.py",
-        "return replace(state, phase=Waiting(now + delay, version), failures=failures)",
-        "return replace(state, phase=Waiting(now, version), failures=failures)",
+        "    waiting = Waiting(now + max(pause, at_least), version)",
+        "    waiting = Waiting(now, version)",
         WATCH,
         "TestWatchState::runTest",
+    ),
+    Mutant(
+        "a 410 after an outage waits as long as the outage has taught",
+        f"{KUBE}/watch_state.py",
+        "    pause = RELIST.delay(relists, u) if gone",
+        "    pause = RELIST.delay(failures, u) if gone",
+        WATCH,
+        "test_a_410_after_an_outage_is_answered_by_a_list_at_once",
     ),
     Mutant(
         "the status is written before what it tells of",

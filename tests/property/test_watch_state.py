@@ -298,3 +298,15 @@ def test_the_first_retry_is_jittered_too() -> None:
         if isinstance(state.phase, Waiting)
     }
     assert len(waits) == 3
+
+
+def test_a_410_after_an_outage_is_answered_by_a_list_at_once() -> None:
+    """A server that was started anew has forgotten the version that it was left at."""
+    state, now = WatchState(Watching("7", since=0.0), synced=True), 100.0
+    for _ in range(12):
+        state, _ = advance(state, {}, Broke(), now=now, u=0.0)
+        now += 10.0
+        state, _ = advance(state, {}, TimeUp(), now=now, u=0.0)
+    gone = {"type": "ERROR", "object": {"code": 410, "reason": "Expired"}}
+    state, _ = advance(state, {}, EventRead(gone), now=now, u=0.0)
+    assert state.phase == Waiting(now + RELIST.minimum)

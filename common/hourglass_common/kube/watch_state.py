@@ -78,6 +78,8 @@ class WatchState:
     phase: Phase = Listing()
     synced: bool = False
     failures: int = 0
+    relists: int = 0
+    """Of the failures, those by 410."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,7 @@ def advance(
         case Watching(version), Broke(gone=False, retry_after=retry_after):
             return _back_off(state, version, retry_after or 0.0, now, u), ()
         case _, Broke(gone=gone, retry_after=retry_after):
-            pauses = RELIST if gone else BACKOFF
-            return _back_off(state, "", retry_after or 0.0, now, u, pauses), ()
+            return _back_off(state, "", retry_after or 0.0, now, u, gone=gone), ()
         case Waiting(version=""), TimeUp():
             return replace(state, phase=Listing()), ()
         case Waiting(version=version), TimeUp():
@@ -222,7 +223,7 @@ def _event(
     version = (body.get("metadata") or {}).get("resourceVersion")
     if not version:
         return state, ()  # the version that is known stays: "None" is never asked for
-    after = replace(state, phase=replace(phase, version=version), failures=0)
+    after = replace(state, phase=replace(phase, version=version), failures=0, relists=0)
     match kind:
         case "ADDED" | "MODIFIED":
             key = key_of(body)
@@ -241,7 +242,8 @@ def _back_off(
     at_least: float,
     now: float,
     u: float,
-    pauses: Backoff = BACKOFF,
+    *,
+    gone: bool = False,
 ) -> WatchState:
     """Wait before the next try, the first one too: all who lost one server come back at once.
 
@@ -250,5 +252,8 @@ def _back_off(
     phase = state.phase
     lasted = isinstance(phase, Watching) and now - phase.since >= STEADY_SECONDS
     failures = 1 if lasted else state.failures + 1
-    delay = max(pauses.delay(failures, u), at_least)
-    return replace(state, phase=Waiting(now + delay, version), failures=failures)
+    relists = (0 if lasted else state.relists) + gone
+    # An outage does not make the list after it wait: only lists that were in vain do.
+    pause = RELIST.delay(relists, u) if gone else BACKOFF.delay(failures, u)
+    waiting = Waiting(now + max(pause, at_least), version)
+    return replace(state, phase=waiting, failures=failures, relists=relists)
