@@ -85,6 +85,7 @@ class Lane:
         if run.reached and point.mode != "lost":
             await self.restart(name if point.delete_while_down else "")
             acted_at = self.operator.started_at
+            await self.operator.ready(PATIENCE_SECONDS)  # before that, all may look well
         elif run.reached:
             acted_at = time.monotonic()
         if point.delete_while_down and run.reached:
