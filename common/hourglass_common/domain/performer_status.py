@@ -151,7 +151,7 @@ class PerformerStatus:
     revision: str = described("The revision that the spec asks for.", default="")
     in_service_revision: str = described("The revision that serves.", default="")
     revisions: tuple[RevisionStatus, ...] = described(
-        "The revisions that are kept, newest first.", default_factory=tuple, map_key="hash"
+        "The revisions that are kept, newest first.", default_factory=tuple
     )
     intent: Intent = described(
         "What was last asked for explicitly; it holds where the spec no longer says it.",

@@ -46,6 +46,8 @@ REFUSED_RETRY_SECONDS = 30.0
 RECONCILE_SECONDS = 60.0
 RESTORE_RETRY_SECONDS = 10.0
 LAG_SECONDS = 60.0
+BURST_SECONDS = 2.0
+"""After the last creation; what is new goes before what is merely not told yet."""
 
 _ACTS = frozenset(note.value for note in Note)
 
@@ -90,6 +92,7 @@ class Controller:
         self._refusals: dict[Key, Refusal] = {}
         self._status_written: dict[Key, float] = {}
         self._deferred: set[Key] = set()
+        self._burst_until = 0.0
         self._rollouts = Rollouts(clock)
         self.workers: list[asyncio.Task[None]] = []
         self._results = {
@@ -222,13 +225,15 @@ class Controller:
         return "success"
 
     def _status_age(self, key: Key, now: float) -> float:
-        """Return how old the status counts as: young while others wait, but not for ever."""
+        """Return how old the status counts as: young while a burst goes on, but not for ever."""
         age = now - self._status_written.get(key, float("-inf"))
-        return 0.0 if age < LAG_SECONDS and self._queue.has_waiting() else age
+        return 0.0 if age < LAG_SECONDS and now < self._burst_until else age
 
     async def _perform(self, key: Key, seen: Observed, actions: Sequence[Action]) -> None:
         """Perform a plan in its order; creations, which come first, all at once."""
         creations = [action for action in actions if isinstance(action, Create)]
+        if creations:
+            self._burst_until = self._clock.monotonic() + BURST_SECONDS
         if len(creations) > 1:
             ends = await asyncio.gather(
                 *(self._write(seen, creation) for creation in creations), return_exceptions=True
@@ -241,7 +246,9 @@ class Controller:
                 if action.reason in _ACTS:
                     metrics.ACTS.labels(action.reason).inc()
                 self._events.record(seen.performer, action)
-            elif isinstance(action, RestoreReplicas) and self._queue.has_waiting():
+            elif (
+                isinstance(action, RestoreReplicas) and self._clock.monotonic() < self._burst_until
+            ):
                 self._queue.add_after(key, RESTORE_RETRY_SECONDS)  # nobody is kept waiting for it
             elif not isinstance(action, Create) or len(creations) == 1:
                 await self._write(seen, action)

@@ -37,10 +37,6 @@ class WorkQueue(Generic[K]):
         """Return whether keys wait or are being worked on."""
         return self._state.is_busy
 
-    def has_waiting(self) -> bool:
-        """Return whether keys wait for a worker."""
-        return len(self._state) > 0
-
     def add(self, key: K) -> None:
         self._state.add(key, self._clock.monotonic())
         self._adds.inc()
