@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,14 @@ def playing(kubeconfig: Path, folder: Path) -> Iterator[None]:
         "--manage-all-nodes=true",
         "--node-lease-duration-seconds=40",
     )
-    with (folder / "kwok.log").open("wb") as log:
+    with running(command, folder / "kwok.log"):
+        yield
+
+
+@contextmanager
+def running(command: Sequence[str | Path], log_file: Path) -> Iterator[None]:
+    """Run a program while the block runs, with what it says in ``log_file``."""
+    with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         yield

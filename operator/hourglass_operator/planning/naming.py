@@ -4,12 +4,12 @@ import hashlib
 import json
 import re
 
+from hourglass_common.domain.drain_report import PERFORMER_LABEL as PERFORMER_LABEL
 from hourglass_common.domain.performer import GROUP, Performer, PerformerSpec
 from hourglass_common.domain.schema import to_json
 
 APP_LABEL = "app"
 APP = "hourglass-performer"
-PERFORMER_LABEL = f"{GROUP}/performer"
 AVS_LABEL = f"{GROUP}/avs"
 REVISION_LABEL = f"{GROUP}/revision"
 SERVING_LABEL = f"{GROUP}/serving"

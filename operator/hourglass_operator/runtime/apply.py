@@ -31,6 +31,7 @@ from hourglass_operator.planning.actions import (
     RunGate,
     WriteStatus,
 )
+from hourglass_operator.planning.intent import OPERATOR
 from hourglass_operator.planning.revision import GATE, gate_note
 
 from . import metrics
@@ -39,7 +40,7 @@ from .write_window import WriteWindow
 
 log = get_logger(__name__)
 
-FIELD_MANAGER = "hourglass-operator"
+FIELD_MANAGER = OPERATOR
 RESOURCES = {
     resource.kind: resource
     for resource in (REPLICA_SETS, SERVICES, NETWORK_POLICIES, POD_DISRUPTION_BUDGETS, PODS)

@@ -15,13 +15,13 @@ from hourglass_common.kube.resources import EVENTS, PERFORMERS
 from hourglass_common.runtime.logs import get_logger
 
 from hourglass_operator.planning.actions import Report
+from hourglass_operator.planning.intent import OPERATOR
 
 from . import metrics
 
 log = get_logger(__name__)
 
 CONTROLLER = "hourglass.eigenlayer.io/operator"
-FIELD_MANAGER = "hourglass-operator"
 KEPT = 8192
 """Events that wait at most; past that the oldest is dropped."""
 PATIENCE_SECONDS = 30.0
@@ -87,7 +87,7 @@ class EventRecorder:
             reason=body["reason"],
         )
         try:
-            await self._client.create(EVENTS, namespace, body, field_manager=FIELD_MANAGER)
+            await self._client.create(EVENTS, namespace, body, field_manager=OPERATOR)
         except HourglassError as error:
             if not (isinstance(error, KubeError) and error.is_already_exists):
                 metrics.EVENTS_DROPPED.inc()

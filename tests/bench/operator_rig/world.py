@@ -6,8 +6,6 @@ requests of these two are audited.
 """
 
 import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from tests.support.control_plane import (
     own_control_plane,
     write_kubeconfig,
 )
-from tests.support.played_nodes import playing
+from tests.support.played_nodes import playing, running
 
 OPERATOR, BARE = "bench-operator", "bench-bare-client"
 NODE_COUNT = 8
@@ -122,17 +120,8 @@ def _scheduling(kubeconfig: Path, folder: Path) -> Iterator[None]:
         "--secure-port=0",
         *_UNLIMITED,
     )
-    with (folder / "kube-scheduler.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
+    with running(command, folder / "kube-scheduler.log"):
         yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 async def furnish(client: KubeClient) -> None:
