@@ -226,6 +226,7 @@ async def test_a_task_waits_out_a_restart_of_the_only_performer() -> None:
     performer = Performer()
     async with running(performer), dispatching(performer.endpoint()) as dispatcher:
         await performer.crash()
+        await until(lambda: view(dispatcher).skipped is SkipReason.NOT_CONNECTED)
         async with asyncio.TaskGroup() as group:
             executions = [group.create_task(run(dispatcher, number)) for number in range(20)]
             await asyncio.sleep(0.1)
@@ -238,6 +239,8 @@ async def test_a_task_that_finds_no_performer_in_time_was_not_run() -> None:
     performer = Performer()
     async with running(performer), dispatching(performer.endpoint()) as dispatcher:
         await performer.crash()
+        # Sent before the end of the connection is known, its outcome would rightly be unknown.
+        await until(lambda: view(dispatcher).skipped is SkipReason.NOT_CONNECTED)
         outcome = await run(dispatcher, seconds=0.2)
     assert isinstance(outcome, Failed)
     assert not outcome.executed
