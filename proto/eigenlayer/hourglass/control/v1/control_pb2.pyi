@@ -5,6 +5,8 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -1325,18 +1327,24 @@ class GetPerformerRequest(_message.Message):
 
     NAMESPACE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Empty means the namespace default."""
     name: _builtins.str
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields that are wanted, such as name,spec.image; all if empty."""
+
     def __init__(
         self,
         *,
         namespace: _builtins.str = ...,
         name: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1370,6 +1378,8 @@ class ListPerformersRequest(_message.Message):
     AVS_ADDRESS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Empty means all namespaces."""
     avs_address: _builtins.str
@@ -1377,6 +1387,15 @@ class ListPerformersRequest(_message.Message):
     page_size: _builtins.int
     """0 means 500."""
     page_token: _builtins.str
+    """From the answer before; namespace, avs_address and filter must be the same."""
+    filter: _builtins.str
+    """As in AIP-160: spec.image:"v2" AND NOT status.ready = true, labels.team = "a".
+    Comparisons are =, !=, <, <=, >, >= and : (has, contains); AND, OR, NOT and parentheses.
+    """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields that are wanted of each; all if empty."""
+
     def __init__(
         self,
         *,
@@ -1384,10 +1403,12 @@ class ListPerformersRequest(_message.Message):
         avs_address: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["avs_address", b"avs_address", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avs_address", b"avs_address", "filter", b"filter", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1420,6 +1441,79 @@ class ListPerformersResponse(_message.Message):
 Global___ListPerformersResponse: _TypeAlias = ListPerformersResponse  # noqa: Y015
 
 @_typing.final
+class UpdatePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    @_builtins.property
+    def performer(self) -> Global___Performer:
+        """Only labels and spec are read."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to change, such as spec.image or labels.team; those that are unset in performer are
+        removed from the object. Empty means the fields that are set, * all of labels and spec. Lists
+        are replaced as a whole, maps too, unless the mask names a key (in backticks where it has a
+        dot).
+        """
+
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        performer: Global___Performer | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "performer", b"performer", "request_id", b"request_id", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePerformerRequest: _TypeAlias = UpdatePerformerRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePerformerResponse: _TypeAlias = UpdatePerformerResponse  # noqa: Y015
+
+@_typing.final
 class DeletePerformerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1428,17 +1522,25 @@ class DeletePerformerRequest(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     ALLOW_MISSING_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Empty means the namespace default."""
     name: _builtins.str
     etag: _builtins.str
-    """Where set, only that version is deleted: ABORTED otherwise."""
+    """Where set, only that version is deleted: ABORTED otherwise. The object changes when it is
+    drained: the version is that from before.
+    """
     allow_missing: _builtins.bool
     """Succeed where there is none."""
     uid: _builtins.str
     """Where set, only that very object is deleted, not one made later under its name: ABORTED
     otherwise.
     """
+    force: _builtins.bool
+    """Do not wait for tasks: they have the grace period of the instances."""
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
     def __init__(
         self,
         *,
@@ -1447,10 +1549,12 @@ class DeletePerformerRequest(_message.Message):
         etag: _builtins.str = ...,
         allow_missing: _builtins.bool = ...,
         uid: _builtins.str = ...,
+        force: _builtins.bool = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "name", b"name", "namespace", b"namespace", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "force", b"force", "name", b"name", "namespace", b"namespace", "uid", b"uid", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1486,7 +1590,7 @@ class WatchPerformersRequest(_message.Message):
     avs_address: _builtins.str
     """Only those of this AVS, in any case."""
     resume_token: _builtins.str
-    """From an earlier answer: what changed since is sent, without a snapshot."""
+    """From an earlier answer, by any replica: what changed since is sent, without a snapshot."""
     def __init__(
         self,
         *,
@@ -1520,7 +1624,9 @@ class WatchPerformersResponse(_message.Message):
         TYPE_SNAPSHOT_DONE: WatchPerformersResponse._Type.ValueType  # 4
         """All that was there has been sent."""
         TYPE_RESYNC: WatchPerformersResponse._Type.ValueType  # 5
-        """Changes were missed: forget what is known, a snapshot follows."""
+        """Changes were missed: a snapshot follows, with the deletions that are still known. What it
+        does not name is gone.
+        """
         TYPE_BOOKMARK: WatchPerformersResponse._Type.ValueType  # 6
         """Nothing changed; the token is newer."""
 
@@ -1532,7 +1638,9 @@ class WatchPerformersResponse(_message.Message):
     TYPE_SNAPSHOT_DONE: WatchPerformersResponse.Type.ValueType  # 4
     """All that was there has been sent."""
     TYPE_RESYNC: WatchPerformersResponse.Type.ValueType  # 5
-    """Changes were missed: forget what is known, a snapshot follows."""
+    """Changes were missed: a snapshot follows, with the deletions that are still known. What it
+    does not name is gone.
+    """
     TYPE_BOOKMARK: WatchPerformersResponse.Type.ValueType  # 6
     """Nothing changed; the token is newer."""
 
@@ -1562,3 +1670,1008 @@ class WatchPerformersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchPerformersResponse: _TypeAlias = WatchPerformersResponse  # noqa: Y015
+
+@_typing.final
+class ScalePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    replicas: _builtins.int
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "replicas", b"replicas", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScalePerformerRequest: _TypeAlias = ScalePerformerRequest  # noqa: Y015
+
+@_typing.final
+class ScalePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScalePerformerResponse: _TypeAlias = ScalePerformerResponse  # noqa: Y015
+
+@_typing.final
+class PromotePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    revision: _builtins.str
+    """The revision that is meant; where set and not what the spec asks for: FAILED_PRECONDITION."""
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "revision", b"revision", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromotePerformerRequest: _TypeAlias = PromotePerformerRequest  # noqa: Y015
+
+@_typing.final
+class PromotePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer:
+        """Its status.decision tells what came of it, as soon as the operator has looked at it."""
+
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromotePerformerResponse: _TypeAlias = PromotePerformerResponse  # noqa: Y015
+
+@_typing.final
+class AbortPerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    revision: _builtins.str
+    """The revision that is meant; where set and not being rolled out: FAILED_PRECONDITION."""
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "revision", b"revision", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbortPerformerRequest: _TypeAlias = AbortPerformerRequest  # noqa: Y015
+
+@_typing.final
+class AbortPerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer:
+        """Its status.decision tells what came of it, as soon as the operator has looked at it."""
+
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbortPerformerResponse: _TypeAlias = AbortPerformerResponse  # noqa: Y015
+
+@_typing.final
+class RollbackPerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    revision: _builtins.str
+    """The revision to return to; the one before if empty."""
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "revision", b"revision", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackPerformerRequest: _TypeAlias = RollbackPerformerRequest  # noqa: Y015
+
+@_typing.final
+class RollbackPerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer:
+        """Its status.decision tells what came of it, as soon as the operator has looked at it."""
+
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackPerformerResponse: _TypeAlias = RollbackPerformerResponse  # noqa: Y015
+
+@_typing.final
+class DrainPerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainPerformerRequest: _TypeAlias = DrainPerformerRequest  # noqa: Y015
+
+@_typing.final
+class DrainPerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    in_flight: _builtins.str
+    """Tasks that were in flight at the end: 0, or what was left at the time limit of the spec's
+    rollout; unknown where an executor fell silent or none reported.
+    """
+    lost: _builtins.str
+    """Of the tasks that were held, those that ended without an answer; a number or unknown."""
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+        in_flight: _builtins.str = ...,
+        lost: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "lost", b"lost", "performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainPerformerResponse: _TypeAlias = DrainPerformerResponse  # noqa: Y015
+
+@_typing.final
+class FencePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FencePerformerRequest: _TypeAlias = FencePerformerRequest  # noqa: Y015
+
+@_typing.final
+class FencePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FencePerformerResponse: _TypeAlias = FencePerformerResponse  # noqa: Y015
+
+@_typing.final
+class UnfencePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnfencePerformerRequest: _TypeAlias = UnfencePerformerRequest  # noqa: Y015
+
+@_typing.final
+class UnfencePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnfencePerformerResponse: _TypeAlias = UnfencePerformerResponse  # noqa: Y015
+
+@_typing.final
+class SuspendPerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendPerformerRequest: _TypeAlias = SuspendPerformerRequest  # noqa: Y015
+
+@_typing.final
+class SuspendPerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendPerformerResponse: _TypeAlias = SuspendPerformerResponse  # noqa: Y015
+
+@_typing.final
+class ResumePerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    etag: _builtins.str
+    """Where set, only that version is changed: ABORTED otherwise."""
+    request_id: _builtins.str
+    """A repeat with the same id and content changes nothing and answers with the object as it is.
+    Another content is ALREADY_EXISTS. The last eight ids of an object are known.
+    """
+    validate_only: _builtins.bool
+    """Checks everything and changes nothing."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "namespace", b"namespace", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumePerformerRequest: _TypeAlias = ResumePerformerRequest  # noqa: Y015
+
+@_typing.final
+class ResumePerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def performer(self) -> Global___Performer: ...
+    def __init__(
+        self,
+        *,
+        performer: Global___Performer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["performer", b"performer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumePerformerResponse: _TypeAlias = ResumePerformerResponse  # noqa: Y015
+
+@_typing.final
+class ExplainPerformerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    revision: _builtins.str
+    """One of its revisions; the one that the spec asks for if empty."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainPerformerRequest: _TypeAlias = ExplainPerformerRequest  # noqa: Y015
+
+@_typing.final
+class ExplainPerformerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVING_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    INSTANCES_FIELD_NUMBER: _builtins.int
+    serving: _builtins.bool
+    """Whether it takes tasks now."""
+    summary: _builtins.str
+    """One sentence, and what to do next."""
+    revision: _builtins.str
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+        """What stands between the object and a task, in its order."""
+
+    @_builtins.property
+    def instances(self) -> _containers.RepeatedCompositeFieldContainer[Global___InstanceSteps]:
+        """The same for each instance of the revision."""
+
+    def __init__(
+        self,
+        *,
+        serving: _builtins.bool = ...,
+        summary: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        steps: _abc.Iterable[Global___Step] | None = ...,
+        instances: _abc.Iterable[Global___InstanceSteps] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instances", b"instances", "revision", b"revision", "serving", b"serving", "steps", b"steps", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainPerformerResponse: _TypeAlias = ExplainPerformerResponse  # noqa: Y015
+
+@_typing.final
+class Step(_message.Message):
+    """One of the things that must be true for a performer to serve."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Step._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Step._State.ValueType  # 0
+        STATE_PASSED: Step._State.ValueType  # 1
+        STATE_BLOCKED: Step._State.ValueType  # 2
+        """It stops here."""
+        STATE_WAITING: Step._State.ValueType  # 3
+        """It is on its way."""
+        STATE_SKIPPED: Step._State.ValueType  # 4
+        """Not looked at, since an earlier step does not hold; or it does not concern this one."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Step.State.ValueType  # 0
+    STATE_PASSED: Step.State.ValueType  # 1
+    STATE_BLOCKED: Step.State.ValueType  # 2
+    """It stops here."""
+    STATE_WAITING: Step.State.ValueType  # 3
+    """It is on its way."""
+    STATE_SKIPPED: Step.State.ValueType  # 4
+    """Not looked at, since an earlier step does not hold; or it does not concern this one."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    state: Global___Step.State.ValueType
+    reason: _builtins.str
+    """A word of the documented list of reasons."""
+    message: _builtins.str
+    hint: _builtins.str
+    """What to do about it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: Global___Step.State.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint", b"hint", "message", b"message", "name", b"name", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Step: _TypeAlias = Step  # noqa: Y015
+
+@_typing.final
+class InstanceSteps(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    SERVING_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    instance: _builtins.str
+    revision: _builtins.str
+    role: Global___Role.ValueType
+    serving: _builtins.bool
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]: ...
+    def __init__(
+        self,
+        *,
+        instance: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        role: Global___Role.ValueType = ...,
+        serving: _builtins.bool = ...,
+        steps: _abc.Iterable[Global___Step] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance", b"instance", "revision", b"revision", "role", b"role", "serving", b"serving", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InstanceSteps: _TypeAlias = InstanceSteps  # noqa: Y015
+
+@_typing.final
+class ListRevisionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevisionsRequest: _TypeAlias = ListRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListRevisionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revision]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _abc.Iterable[Global___Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevisionsResponse: _TypeAlias = ListRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class Revision(_message.Message):
+    """One revision that is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASH_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    READY_REPLICAS_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    IN_SERVICE_SINCE_FIELD_NUMBER: _builtins.int
+    PROMOTED_BY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    REJECTED_BY_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
+    REPLICA_SET_FIELD_NUMBER: _builtins.int
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    hash: _builtins.str
+    role: Global___Role.ValueType
+    image: _builtins.str
+    replicas: _builtins.int
+    ready_replicas: _builtins.int
+    promoted_by: _builtins.str
+    """Who promoted it last."""
+    rejected: _builtins.str
+    """Why it is not promoted by itself, and by whose word."""
+    rejected_by: _builtins.str
+    gate: _builtins.str
+    """Passed or Failed."""
+    replica_set: _builtins.str
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def in_service_since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoint]:
+        """Its instances that have an address."""
+
+    def __init__(
+        self,
+        *,
+        hash: _builtins.str = ...,
+        role: Global___Role.ValueType = ...,
+        image: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+        ready_replicas: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        in_service_since: _timestamp_pb2.Timestamp | None = ...,
+        promoted_by: _builtins.str = ...,
+        rejected: _builtins.str = ...,
+        rejected_by: _builtins.str = ...,
+        gate: _builtins.str = ...,
+        replica_set: _builtins.str = ...,
+        endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "in_service_since", b"in_service_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "endpoints", b"endpoints", "gate", b"gate", "hash", b"hash", "image", b"image", "in_service_since", b"in_service_since", "promoted_by", b"promoted_by", "ready_replicas", b"ready_replicas", "rejected", b"rejected", "rejected_by", b"rejected_by", "replica_set", b"replica_set", "replicas", b"replicas", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Revision: _TypeAlias = Revision  # noqa: Y015
+
+@_typing.final
+class GetLogsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    TAIL_LINES_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    revision: _builtins.str
+    """Only of this revision."""
+    instance: _builtins.str
+    """Only of this instance."""
+    follow: _builtins.bool
+    """Go on with what is written from now on, by instances yet to come as well."""
+    tail_lines: _builtins.int
+    """The last lines of each instance; all that is kept if unset."""
+    previous: _builtins.bool
+    """Of the container before the last restart."""
+    @_builtins.property
+    def since(self) -> _duration_pb2.Duration:
+        """Only what is not older."""
+
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        instance: _builtins.str = ...,
+        follow: _builtins.bool = ...,
+        tail_lines: _builtins.int | None = ...,
+        since: _duration_pb2.Duration | None = ...,
+        previous: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tail_lines", b"_tail_lines", "since", b"since", "tail_lines", b"tail_lines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tail_lines", b"_tail_lines", "follow", b"follow", "instance", b"instance", "name", b"name", "namespace", b"namespace", "previous", b"previous", "revision", b"revision", "since", b"since", "tail_lines", b"tail_lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tail_lines: _TypeAlias = _typing.Literal["tail_lines"]  # noqa: Y015
+    _WhichOneofArgType__tail_lines: _TypeAlias = _typing.Literal["_tail_lines", b"_tail_lines"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tail_lines) -> _WhichOneofReturnType__tail_lines | None: ...
+
+Global___GetLogsRequest: _TypeAlias = GetLogsRequest  # noqa: Y015
+
+@_typing.final
+class GetLogsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    instance: _builtins.str
+    revision: _builtins.str
+    line: _builtins.str
+    """One line, without its end; a very long one comes in parts."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        instance: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        line: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance", b"instance", "line", b"line", "revision", b"revision", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLogsResponse: _TypeAlias = GetLogsResponse  # noqa: Y015
+
+@_typing.final
+class ReportDrainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    VALID_FOR_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Empty means the namespace default."""
+    name: _builtins.str
+    uid: _builtins.str
+    """Where set, only that very object, not one made later under its name: FAILED_PRECONDITION."""
+    executor: _builtins.str
+    """Names the executor, the same in each of its reports."""
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrainReport]:
+        """All that it has to say of this performer; it replaces its report before."""
+
+    @_builtins.property
+    def valid_for(self) -> _duration_pb2.Duration:
+        """How long this holds without another word; 30 s if unset."""
+
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        executor: _builtins.str = ...,
+        reports: _abc.Iterable[Global___DrainReport] | None = ...,
+        valid_for: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executor", b"executor", "name", b"name", "namespace", b"namespace", "reports", b"reports", "uid", b"uid", "valid_for", b"valid_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDrainRequest: _TypeAlias = ReportDrainRequest  # noqa: Y015
+
+@_typing.final
+class DrainReport(_message.Message):
+    """What one executor has on one revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class InstancesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    INSTANCES_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    in_flight: _builtins.int
+    lost: _builtins.int
+    """Tasks that ended without an answer since the drain began."""
+    @_builtins.property
+    def instances(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """The same in_flight by instance, where the executor tells them apart."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.str = ...,
+        in_flight: _builtins.int = ...,
+        lost: _builtins.int = ...,
+        instances: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "instances", b"instances", "lost", b"lost", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainReport: _TypeAlias = DrainReport  # noqa: Y015
+
+@_typing.final
+class ReportDrainResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDrainResponse: _TypeAlias = ReportDrainResponse  # noqa: Y015

@@ -28,6 +28,10 @@ if _version_not_supported:
 class PerformerControlStub:
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     def __init__(self, channel):
@@ -51,6 +55,11 @@ class PerformerControlStub:
                 request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListPerformersRequest.SerializeToString,
                 response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListPerformersResponse.FromString,
                 _registered_method=True)
+        self.UpdatePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/UpdatePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerResponse.FromString,
+                _registered_method=True)
         self.DeletePerformer = channel.unary_unary(
                 '/eigenlayer.hourglass.control.v1.PerformerControl/DeletePerformer',
                 request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DeletePerformerRequest.SerializeToString,
@@ -61,11 +70,80 @@ class PerformerControlStub:
                 request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersRequest.SerializeToString,
                 response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersResponse.FromString,
                 _registered_method=True)
+        self.ScalePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/ScalePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerResponse.FromString,
+                _registered_method=True)
+        self.PromotePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/PromotePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerResponse.FromString,
+                _registered_method=True)
+        self.AbortPerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/AbortPerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerResponse.FromString,
+                _registered_method=True)
+        self.RollbackPerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/RollbackPerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerResponse.FromString,
+                _registered_method=True)
+        self.DrainPerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/DrainPerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerResponse.FromString,
+                _registered_method=True)
+        self.FencePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/FencePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerResponse.FromString,
+                _registered_method=True)
+        self.UnfencePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/UnfencePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerResponse.FromString,
+                _registered_method=True)
+        self.SuspendPerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/SuspendPerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerResponse.FromString,
+                _registered_method=True)
+        self.ResumePerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/ResumePerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerResponse.FromString,
+                _registered_method=True)
+        self.ExplainPerformer = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/ExplainPerformer',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerResponse.FromString,
+                _registered_method=True)
+        self.ListRevisions = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/ListRevisions',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetLogs = channel.unary_stream(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/GetLogs',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsResponse.FromString,
+                _registered_method=True)
+        self.ReportDrain = channel.unary_unary(
+                '/eigenlayer.hourglass.control.v1.PerformerControl/ReportDrain',
+                request_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainResponse.FromString,
+                _registered_method=True)
 
 
 class PerformerControlServicer:
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     def CreatePerformer(self, request, context):
@@ -88,8 +166,15 @@ class PerformerControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdatePerformer(self, request, context):
+        """Changes the fields that the mask names, and no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeletePerformer(self, request, context):
-        """Deletes a Performer and, in the background, all that it runs.
+        """Drains a Performer, then deletes it and, in the background, all that it runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +182,98 @@ class PerformerControlServicer:
 
     def WatchPerformers(self, request, context):
         """Sends what is there, a SNAPSHOT_DONE, then every change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScalePerformer(self, request, context):
+        """Asks for a number of instances.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromotePerformer(self, request, context):
+        """Lets the revision that the spec asks for take over, past its gate and its pause.
+        FAILED_PRECONDITION with the operator's words if it can not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortPerformer(self, request, context):
+        """Gives up the revision that is being rolled out; the one before serves on.
+        FAILED_PRECONDITION if none is being rolled out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackPerformer(self, request, context):
+        """Returns to an earlier revision in one switch. FAILED_PRECONDITION if it is not kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainPerformer(self, request, context):
+        """Fences a Performer and answers once its tasks have ended, as its executors report them.
+        DEADLINE_EXCEEDED leaves it fenced, and its tasks go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FencePerformer(self, request, context):
+        """The instances run on and take no tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnfencePerformer(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuspendPerformer(self, request, context):
+        """Runs no instances until it is resumed; the number that is wanted is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumePerformer(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainPerformer(self, request, context):
+        """Says why a Performer, or one of its revisions, serves or does not: step by step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevisions(self, request, context):
+        """The revisions that are kept, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLogs(self, request, context):
+        """The output of the instances, as it was written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportDrain(self, request, context):
+        """For executors: how many tasks they still have on what is being drained.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +297,11 @@ def add_PerformerControlServicer_to_server(servicer, server):
                     request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListPerformersRequest.FromString,
                     response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListPerformersResponse.SerializeToString,
             ),
+            'UpdatePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerResponse.SerializeToString,
+            ),
             'DeletePerformer': grpc.unary_unary_rpc_method_handler(
                     servicer.DeletePerformer,
                     request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DeletePerformerRequest.FromString,
@@ -129,6 +311,71 @@ def add_PerformerControlServicer_to_server(servicer, server):
                     servicer.WatchPerformers,
                     request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersRequest.FromString,
                     response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersResponse.SerializeToString,
+            ),
+            'ScalePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScalePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerResponse.SerializeToString,
+            ),
+            'PromotePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromotePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerResponse.SerializeToString,
+            ),
+            'AbortPerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortPerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerResponse.SerializeToString,
+            ),
+            'RollbackPerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackPerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerResponse.SerializeToString,
+            ),
+            'DrainPerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainPerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerResponse.SerializeToString,
+            ),
+            'FencePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.FencePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerResponse.SerializeToString,
+            ),
+            'UnfencePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnfencePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerResponse.SerializeToString,
+            ),
+            'SuspendPerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendPerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerResponse.SerializeToString,
+            ),
+            'ResumePerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumePerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerResponse.SerializeToString,
+            ),
+            'ExplainPerformer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainPerformer,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerResponse.SerializeToString,
+            ),
+            'ListRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevisions,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsResponse.SerializeToString,
+            ),
+            'GetLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetLogs,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsResponse.SerializeToString,
+            ),
+            'ReportDrain': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportDrain,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +388,10 @@ def add_PerformerControlServicer_to_server(servicer, server):
 class PerformerControl:
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     @staticmethod
@@ -225,6 +476,33 @@ class PerformerControl:
             _registered_method=True)
 
     @staticmethod
+    def UpdatePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/UpdatePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UpdatePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeletePerformer(request,
             target,
             options=(),
@@ -268,6 +546,357 @@ class PerformerControl:
             '/eigenlayer.hourglass.control.v1.PerformerControl/WatchPerformers',
             eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersRequest.SerializeToString,
             eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.WatchPerformersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScalePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/ScalePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ScalePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromotePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/PromotePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.PromotePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortPerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/AbortPerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.AbortPerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackPerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/RollbackPerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.RollbackPerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainPerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/DrainPerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.DrainPerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FencePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/FencePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.FencePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnfencePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/UnfencePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.UnfencePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendPerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/SuspendPerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.SuspendPerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumePerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/ResumePerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ResumePerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainPerformer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/ExplainPerformer',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ExplainPerformerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/ListRevisions',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ListRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/GetLogs',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.GetLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportDrain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.control.v1.PerformerControl/ReportDrain',
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_control_dot_v1_dot_control__pb2.ReportDrainResponse.FromString,
             options,
             channel_credentials,
             insecure,

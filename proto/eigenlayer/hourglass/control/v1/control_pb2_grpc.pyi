@@ -29,6 +29,10 @@ GRPC_VERSION: str
 class PerformerControlStub:
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     @_typing.overload
@@ -40,15 +44,51 @@ class PerformerControlStub:
     GetPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetPerformerRequest, _control_pb2.GetPerformerResponse]
     """NOT_FOUND if there is none."""
     ListPerformers: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListPerformersRequest, _control_pb2.ListPerformersResponse]
+    UpdatePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.UpdatePerformerRequest, _control_pb2.UpdatePerformerResponse]
+    """Changes the fields that the mask names, and no other."""
     DeletePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.DeletePerformerRequest, _control_pb2.DeletePerformerResponse]
-    """Deletes a Performer and, in the background, all that it runs."""
+    """Drains a Performer, then deletes it and, in the background, all that it runs."""
     WatchPerformers: _grpc.UnaryStreamMultiCallable[_control_pb2.WatchPerformersRequest, _control_pb2.WatchPerformersResponse]
     """Sends what is there, a SNAPSHOT_DONE, then every change."""
+    ScalePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.ScalePerformerRequest, _control_pb2.ScalePerformerResponse]
+    """Asks for a number of instances."""
+    PromotePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.PromotePerformerRequest, _control_pb2.PromotePerformerResponse]
+    """Lets the revision that the spec asks for take over, past its gate and its pause.
+    FAILED_PRECONDITION with the operator's words if it can not.
+    """
+    AbortPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.AbortPerformerRequest, _control_pb2.AbortPerformerResponse]
+    """Gives up the revision that is being rolled out; the one before serves on.
+    FAILED_PRECONDITION if none is being rolled out.
+    """
+    RollbackPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.RollbackPerformerRequest, _control_pb2.RollbackPerformerResponse]
+    """Returns to an earlier revision in one switch. FAILED_PRECONDITION if it is not kept."""
+    DrainPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.DrainPerformerRequest, _control_pb2.DrainPerformerResponse]
+    """Fences a Performer and answers once its tasks have ended, as its executors report them.
+    DEADLINE_EXCEEDED leaves it fenced, and its tasks go on.
+    """
+    FencePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.FencePerformerRequest, _control_pb2.FencePerformerResponse]
+    """The instances run on and take no tasks."""
+    UnfencePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.UnfencePerformerRequest, _control_pb2.UnfencePerformerResponse]
+    SuspendPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.SuspendPerformerRequest, _control_pb2.SuspendPerformerResponse]
+    """Runs no instances until it is resumed; the number that is wanted is kept."""
+    ResumePerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.ResumePerformerRequest, _control_pb2.ResumePerformerResponse]
+    ExplainPerformer: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainPerformerRequest, _control_pb2.ExplainPerformerResponse]
+    """Says why a Performer, or one of its revisions, serves or does not: step by step."""
+    ListRevisions: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListRevisionsRequest, _control_pb2.ListRevisionsResponse]
+    """The revisions that are kept, newest first."""
+    GetLogs: _grpc.UnaryStreamMultiCallable[_control_pb2.GetLogsRequest, _control_pb2.GetLogsResponse]
+    """The output of the instances, as it was written."""
+    ReportDrain: _grpc.UnaryUnaryMultiCallable[_control_pb2.ReportDrainRequest, _control_pb2.ReportDrainResponse]
+    """For executors: how many tasks they still have on what is being drained."""
 
 @_typing.type_check_only
 class PerformerControlAsyncStub(PerformerControlStub):
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -57,14 +97,50 @@ class PerformerControlAsyncStub(PerformerControlStub):
     GetPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.GetPerformerRequest, _control_pb2.GetPerformerResponse]  # type: ignore[assignment]
     """NOT_FOUND if there is none."""
     ListPerformers: _aio.UnaryUnaryMultiCallable[_control_pb2.ListPerformersRequest, _control_pb2.ListPerformersResponse]  # type: ignore[assignment]
+    UpdatePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.UpdatePerformerRequest, _control_pb2.UpdatePerformerResponse]  # type: ignore[assignment]
+    """Changes the fields that the mask names, and no other."""
     DeletePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.DeletePerformerRequest, _control_pb2.DeletePerformerResponse]  # type: ignore[assignment]
-    """Deletes a Performer and, in the background, all that it runs."""
+    """Drains a Performer, then deletes it and, in the background, all that it runs."""
     WatchPerformers: _aio.UnaryStreamMultiCallable[_control_pb2.WatchPerformersRequest, _control_pb2.WatchPerformersResponse]  # type: ignore[assignment]
     """Sends what is there, a SNAPSHOT_DONE, then every change."""
+    ScalePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.ScalePerformerRequest, _control_pb2.ScalePerformerResponse]  # type: ignore[assignment]
+    """Asks for a number of instances."""
+    PromotePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.PromotePerformerRequest, _control_pb2.PromotePerformerResponse]  # type: ignore[assignment]
+    """Lets the revision that the spec asks for take over, past its gate and its pause.
+    FAILED_PRECONDITION with the operator's words if it can not.
+    """
+    AbortPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.AbortPerformerRequest, _control_pb2.AbortPerformerResponse]  # type: ignore[assignment]
+    """Gives up the revision that is being rolled out; the one before serves on.
+    FAILED_PRECONDITION if none is being rolled out.
+    """
+    RollbackPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.RollbackPerformerRequest, _control_pb2.RollbackPerformerResponse]  # type: ignore[assignment]
+    """Returns to an earlier revision in one switch. FAILED_PRECONDITION if it is not kept."""
+    DrainPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.DrainPerformerRequest, _control_pb2.DrainPerformerResponse]  # type: ignore[assignment]
+    """Fences a Performer and answers once its tasks have ended, as its executors report them.
+    DEADLINE_EXCEEDED leaves it fenced, and its tasks go on.
+    """
+    FencePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.FencePerformerRequest, _control_pb2.FencePerformerResponse]  # type: ignore[assignment]
+    """The instances run on and take no tasks."""
+    UnfencePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.UnfencePerformerRequest, _control_pb2.UnfencePerformerResponse]  # type: ignore[assignment]
+    SuspendPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.SuspendPerformerRequest, _control_pb2.SuspendPerformerResponse]  # type: ignore[assignment]
+    """Runs no instances until it is resumed; the number that is wanted is kept."""
+    ResumePerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.ResumePerformerRequest, _control_pb2.ResumePerformerResponse]  # type: ignore[assignment]
+    ExplainPerformer: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainPerformerRequest, _control_pb2.ExplainPerformerResponse]  # type: ignore[assignment]
+    """Says why a Performer, or one of its revisions, serves or does not: step by step."""
+    ListRevisions: _aio.UnaryUnaryMultiCallable[_control_pb2.ListRevisionsRequest, _control_pb2.ListRevisionsResponse]  # type: ignore[assignment]
+    """The revisions that are kept, newest first."""
+    GetLogs: _aio.UnaryStreamMultiCallable[_control_pb2.GetLogsRequest, _control_pb2.GetLogsResponse]  # type: ignore[assignment]
+    """The output of the instances, as it was written."""
+    ReportDrain: _aio.UnaryUnaryMultiCallable[_control_pb2.ReportDrainRequest, _control_pb2.ReportDrainResponse]  # type: ignore[assignment]
+    """For executors: how many tasks they still have on what is being drained."""
 
 class PerformerControlServicer(metaclass=_abc_1.ABCMeta):
     """Controls the Performer objects of a cluster. It keeps no state of its own: what it does is
     visible in the objects, and what is done to the objects is visible here.
+
+    Errors carry google.rpc details: BadRequest names every bad field, ErrorInfo has a reason for
+    programs, ResourceInfo the object, RetryInfo when to try again. A change that answers
+    UNAVAILABLE or DEADLINE_EXCEEDED may have been made: repeat it with the same request_id.
     """
 
     @_abc_1.abstractmethod
@@ -91,12 +167,20 @@ class PerformerControlServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_control_pb2.ListPerformersResponse, _abc.Awaitable[_control_pb2.ListPerformersResponse]]: ...
 
     @_abc_1.abstractmethod
+    def UpdatePerformer(
+        self,
+        request: _control_pb2.UpdatePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.UpdatePerformerResponse, _abc.Awaitable[_control_pb2.UpdatePerformerResponse]]:
+        """Changes the fields that the mask names, and no other."""
+
+    @_abc_1.abstractmethod
     def DeletePerformer(
         self,
         request: _control_pb2.DeletePerformerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.DeletePerformerResponse, _abc.Awaitable[_control_pb2.DeletePerformerResponse]]:
-        """Deletes a Performer and, in the background, all that it runs."""
+        """Drains a Performer, then deletes it and, in the background, all that it runs."""
 
     @_abc_1.abstractmethod
     def WatchPerformers(
@@ -105,5 +189,113 @@ class PerformerControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_control_pb2.WatchPerformersResponse], _abc.AsyncIterator[_control_pb2.WatchPerformersResponse]]:
         """Sends what is there, a SNAPSHOT_DONE, then every change."""
+
+    @_abc_1.abstractmethod
+    def ScalePerformer(
+        self,
+        request: _control_pb2.ScalePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ScalePerformerResponse, _abc.Awaitable[_control_pb2.ScalePerformerResponse]]:
+        """Asks for a number of instances."""
+
+    @_abc_1.abstractmethod
+    def PromotePerformer(
+        self,
+        request: _control_pb2.PromotePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.PromotePerformerResponse, _abc.Awaitable[_control_pb2.PromotePerformerResponse]]:
+        """Lets the revision that the spec asks for take over, past its gate and its pause.
+        FAILED_PRECONDITION with the operator's words if it can not.
+        """
+
+    @_abc_1.abstractmethod
+    def AbortPerformer(
+        self,
+        request: _control_pb2.AbortPerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.AbortPerformerResponse, _abc.Awaitable[_control_pb2.AbortPerformerResponse]]:
+        """Gives up the revision that is being rolled out; the one before serves on.
+        FAILED_PRECONDITION if none is being rolled out.
+        """
+
+    @_abc_1.abstractmethod
+    def RollbackPerformer(
+        self,
+        request: _control_pb2.RollbackPerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RollbackPerformerResponse, _abc.Awaitable[_control_pb2.RollbackPerformerResponse]]:
+        """Returns to an earlier revision in one switch. FAILED_PRECONDITION if it is not kept."""
+
+    @_abc_1.abstractmethod
+    def DrainPerformer(
+        self,
+        request: _control_pb2.DrainPerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.DrainPerformerResponse, _abc.Awaitable[_control_pb2.DrainPerformerResponse]]:
+        """Fences a Performer and answers once its tasks have ended, as its executors report them.
+        DEADLINE_EXCEEDED leaves it fenced, and its tasks go on.
+        """
+
+    @_abc_1.abstractmethod
+    def FencePerformer(
+        self,
+        request: _control_pb2.FencePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.FencePerformerResponse, _abc.Awaitable[_control_pb2.FencePerformerResponse]]:
+        """The instances run on and take no tasks."""
+
+    @_abc_1.abstractmethod
+    def UnfencePerformer(
+        self,
+        request: _control_pb2.UnfencePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.UnfencePerformerResponse, _abc.Awaitable[_control_pb2.UnfencePerformerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SuspendPerformer(
+        self,
+        request: _control_pb2.SuspendPerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.SuspendPerformerResponse, _abc.Awaitable[_control_pb2.SuspendPerformerResponse]]:
+        """Runs no instances until it is resumed; the number that is wanted is kept."""
+
+    @_abc_1.abstractmethod
+    def ResumePerformer(
+        self,
+        request: _control_pb2.ResumePerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ResumePerformerResponse, _abc.Awaitable[_control_pb2.ResumePerformerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ExplainPerformer(
+        self,
+        request: _control_pb2.ExplainPerformerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ExplainPerformerResponse, _abc.Awaitable[_control_pb2.ExplainPerformerResponse]]:
+        """Says why a Performer, or one of its revisions, serves or does not: step by step."""
+
+    @_abc_1.abstractmethod
+    def ListRevisions(
+        self,
+        request: _control_pb2.ListRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListRevisionsResponse, _abc.Awaitable[_control_pb2.ListRevisionsResponse]]:
+        """The revisions that are kept, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetLogs(
+        self,
+        request: _control_pb2.GetLogsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.GetLogsResponse], _abc.AsyncIterator[_control_pb2.GetLogsResponse]]:
+        """The output of the instances, as it was written."""
+
+    @_abc_1.abstractmethod
+    def ReportDrain(
+        self,
+        request: _control_pb2.ReportDrainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ReportDrainResponse, _abc.Awaitable[_control_pb2.ReportDrainResponse]]:
+        """For executors: how many tasks they still have on what is being drained."""
 
 def add_PerformerControlServicer_to_server(servicer: PerformerControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
