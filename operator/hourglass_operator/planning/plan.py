@@ -5,10 +5,11 @@ what is asked for (intent) -> which revision is to serve (target) -> the strateg
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hourglass_common.domain.performer_rollout import BLUE_GREEN, RECREATE
+from hourglass_common.domain.performer_rollout import BLUE_GREEN, RECREATE, Decision
 from hourglass_common.kube.objects import (
     annotations,
     condition,
@@ -61,17 +62,17 @@ def plan(seen: Observed, refused: Trouble | None = None) -> Plan:
     if seen.performer.deleting:
         return Plan()  # owner references take everything away
     wish = wish_of(seen.performer)
-    turn = _turn(seen, wish)
+    turn = turn_of(seen, wish)
     step = next_step(turn)
     taken = name_taken(seen)
     blocked = taken or refused
     left = _progress_left(turn)
     stuck = left is not None and left <= 0
-    ruling = _ruling(seen, turn)
+    ruling = ruling_of(seen, turn)
     actions: list[Action] = []
     if blocked is None:
         actions = _overrule(turn, ruling, stuck=stuck) or _changes(seen, turn, step, wish)
-    waiting = _waiting(seen, turn)
+    waiting = waiting_pods(seen, turn)
     situation = Situation(
         seen=seen,
         turn=turn,
@@ -105,7 +106,8 @@ def next_step(turn: Turn) -> Step:
             return roll(turn)
 
 
-def _turn(seen: Observed, wish: Wish) -> Turn:
+def turn_of(seen: Observed, wish: Wish) -> Turn:
+    """Return what a strategy sees of a performer."""
     revisions = read_revisions(seen.replica_sets, seen.pods)
     return Turn(
         spec=seen.performer.spec,
@@ -137,7 +139,16 @@ def _progress_left(turn: Turn) -> float | None:
     return seconds_left(turn.aim, turn.wanted, limit, turn.now)
 
 
-def _ruling(seen: Observed, turn: Turn) -> Ruling | None:
+def foresee(seen: Observed, decision: Decision) -> Ruling | None:
+    """Return what ``decision`` would come to if it were in the spec now, None if not known yet."""
+    rollout = replace(seen.performer.spec.rollout, decision=decision)
+    status = {**seen.performer.status, "decision": None}
+    spec = replace(seen.performer.spec, rollout=rollout)
+    wished = replace(seen, performer=replace(seen.performer, spec=spec, status=status))
+    return ruling_of(wished, turn_of(wished, wish_of(wished.performer)))
+
+
+def ruling_of(seen: Observed, turn: Turn) -> Ruling | None:
     """Return what a decision that nobody has looked at yet comes to."""
     decision = turn.spec.rollout.decision
     if decision is None or not is_open(
@@ -192,7 +203,7 @@ def _touches(actions: Sequence[Action], name: str) -> bool:
     return any(isinstance(a, Patch) and a.kind == "ReplicaSet" and a.name == name for a in actions)
 
 
-def _waiting(seen: Observed, turn: Turn) -> list[Manifest]:
+def waiting_pods(seen: Observed, turn: Turn) -> list[Manifest]:
     """Return the target's pods that are not ready, by name."""
     found = [
         pod

@@ -5,17 +5,30 @@ what is handled here is where the two JSON dialects differ.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from eigenlayer.hourglass.control.v1 import control_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError, invalid
 from hourglass_common.kube.resources import PERFORMERS
 
-from .port import EventKind, Manifest, PerformerView, WatchEvent
+from .port import (
+    EventKind,
+    Explanation,
+    InstanceSteps,
+    LogLine,
+    Manifest,
+    PerformerView,
+    RevisionView,
+    Step,
+    StepState,
+    WatchEvent,
+)
 
 _ROLES = {
     Role.STAGED: control_pb2.ROLE_STAGED,
@@ -28,6 +41,8 @@ _KINDS = {
     kind: control_pb2.WatchPerformersResponse.Type.Value(f"TYPE_{kind.value}") for kind in EventKind
 }
 _KINDS_BACK = {number: kind for kind, number in _KINDS.items()}
+_STATES = {state: control_pb2.Step.State.Value(f"STATE_{state.value}") for state in StepState}
+_STATES_BACK = {number: state for state, number in _STATES.items()}
 
 
 _FREE_JSON = (
@@ -81,10 +96,8 @@ def performer_to_proto(view: PerformerView) -> control_pb2.Performer:
         endpoints=[_endpoint_to_proto(endpoint) for endpoint in view.endpoints],
     )
     _parse(view.manifest.get("status") or {}, message.status)
-    if meta.get("creationTimestamp"):
-        message.create_time.FromJsonString(meta["creationTimestamp"])
-    if meta.get("deletionTimestamp"):
-        message.delete_time.FromJsonString(meta["deletionTimestamp"])
+    _set_time(message.create_time, meta.get("creationTimestamp", ""))
+    _set_time(message.delete_time, meta.get("deletionTimestamp", ""))
     return message
 
 
@@ -133,6 +146,105 @@ def event_from_proto(message: control_pb2.WatchPerformersResponse) -> WatchEvent
     return WatchEvent(kind, view, message.resume_token)
 
 
+def explanation_to_proto(found: Explanation) -> control_pb2.ExplainPerformerResponse:
+    return control_pb2.ExplainPerformerResponse(
+        serving=found.serving,
+        summary=found.summary,
+        revision=found.revision,
+        steps=map(_step_to_proto, found.steps),
+        instances=[
+            control_pb2.InstanceSteps(
+                instance=each.instance,
+                revision=each.revision,
+                role=_ROLES[each.role],
+                serving=each.serving,
+                steps=map(_step_to_proto, each.steps),
+            )
+            for each in found.instances
+        ],
+    )
+
+
+def explanation_from_proto(message: control_pb2.ExplainPerformerResponse) -> Explanation:
+    instances = tuple(
+        InstanceSteps(
+            each.instance,
+            each.revision,
+            _ROLES_BACK.get(each.role, Role.RETIRED),
+            each.serving,
+            tuple(map(_step_from_proto, each.steps)),
+        )
+        for each in message.instances
+    )
+    steps = tuple(map(_step_from_proto, message.steps))
+    return Explanation(message.serving, message.summary, message.revision, steps, instances)
+
+
+def revision_to_proto(found: RevisionView) -> control_pb2.Revision:
+    message = control_pb2.Revision(
+        hash=found.hash,
+        role=_ROLES[found.role],
+        image=found.image,
+        replicas=found.replicas,
+        ready_replicas=found.ready_replicas,
+        promoted_by=found.promoted_by,
+        rejected=found.rejected,
+        rejected_by=found.rejected_by,
+        gate=found.gate,
+        replica_set=found.replica_set,
+        endpoints=map(_endpoint_to_proto, found.endpoints),
+    )
+    _set_time(message.create_time, found.created)
+    _set_time(message.in_service_since, found.in_service_since)
+    return message
+
+
+def revision_from_proto(performer_id: str, message: control_pb2.Revision) -> RevisionView:
+    return RevisionView(
+        hash=message.hash,
+        role=_ROLES_BACK.get(message.role, Role.RETIRED),
+        image=message.image,
+        replicas=message.replicas,
+        ready_replicas=message.ready_replicas,
+        created=_time(message, "create_time"),
+        in_service_since=_time(message, "in_service_since"),
+        promoted_by=message.promoted_by,
+        rejected=message.rejected,
+        rejected_by=message.rejected_by,
+        gate=message.gate,
+        replica_set=message.replica_set,
+        endpoints=tuple(_endpoint_from_proto(performer_id, e) for e in message.endpoints),
+    )
+
+
+def line_to_proto(line: LogLine) -> control_pb2.GetLogsResponse:
+    message = control_pb2.GetLogsResponse(
+        instance=line.instance, revision=line.revision, line=line.line
+    )
+    _set_time(message.time, line.time)
+    return message
+
+
+def line_from_proto(message: control_pb2.GetLogsResponse) -> LogLine:
+    time = message.time.ToJsonString() if message.HasField("time") else ""
+    return LogLine(message.instance, message.revision, time, message.line)
+
+
+def _step_to_proto(step: Step) -> control_pb2.Step:
+    return control_pb2.Step(
+        name=step.name,
+        state=_STATES[step.state],
+        reason=step.reason,
+        message=step.message,
+        hint=step.hint,
+    )
+
+
+def _step_from_proto(message: control_pb2.Step) -> Step:
+    state = _STATES_BACK.get(message.state, StepState.SKIPPED)
+    return Step(message.name, state, message.reason, message.message, message.hint)
+
+
 def _endpoint_to_proto(endpoint: Endpoint) -> control_pb2.Endpoint:
     return control_pb2.Endpoint(
         instance=endpoint.instance,
@@ -163,7 +275,17 @@ def _parse(value: Manifest, message: Message) -> None:
         ) from exc
 
 
-def _time(message: control_pb2.Performer, name: str) -> str:
+def _set_time(message: Timestamp, text: str) -> None:
+    """Set an RFC 3339 time; one that can not be read, or "", stays unset."""
+    if text:
+        with suppress(ValueError):
+            message.FromJsonString(text)
+
+
+def _time(message: Message, name: str) -> str:
+    """Return a time to the second, "" where it is unset."""
+    if not message.HasField(name):
+        return ""
     moment: datetime = getattr(message, name).ToDatetime()
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
