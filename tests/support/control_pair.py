@@ -11,8 +11,8 @@ from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS, PODS
 from hourglass_common.runtime.system_clock import SystemClock
+from hourglass_operator.control.caches import Caches
 from hourglass_operator.control.server import make_control_server
-from hourglass_operator.control.service import Caches
 from hourglass_services.control.client import PerformerControlClient
 from hourglass_services.control.port import Creation
 from hourglass_services.rpc.channel import open_channel

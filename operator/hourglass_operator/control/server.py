@@ -4,7 +4,8 @@ from hourglass_common.kube.client import KubeClient
 from hourglass_services.control.servicer import PERFORMER_CONTROL, PerformerControlServicer
 from hourglass_services.rpc.server import Limits, RpcServer
 
-from .service import Caches, PerformerControl
+from .caches import Caches
+from .service import PerformerControl
 
 
 def make_control_server(

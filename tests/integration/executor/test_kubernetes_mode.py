@@ -26,7 +26,8 @@ from hourglass_common.kube.resources import (
 from hourglass_common.kube.watch_state import Change
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_executor.settings import ExecutorSettings
-from hourglass_operator.control.service import Caches, PerformerControl
+from hourglass_operator.control.caches import Caches
+from hourglass_operator.control.service import PerformerControl
 from hourglass_services.control.servicer import PERFORMER_CONTROL, PerformerControlServicer
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable, KeyReference

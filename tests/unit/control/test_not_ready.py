@@ -9,8 +9,9 @@ from hourglass_common.kube.connection import Connection
 from hourglass_common.kube.namespaces import Reflectors
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS
+from hourglass_operator.control.caches import Caches
 from hourglass_operator.control.feed import Feed
-from hourglass_operator.control.service import Caches, PerformerControl
+from hourglass_operator.control.service import PerformerControl
 from hourglass_services.control.port import Creation, Filter
 
 from tests.support.manual_clock import ManualClock
