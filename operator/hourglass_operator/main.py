@@ -32,7 +32,6 @@ from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_services.rpc.server import RpcServer
 from prometheus_client import REGISTRY
 
-from .control.caches import Caches as ControlCaches
 from .control.server import make_control_server
 from .planning.observed import Defaults
 from .runtime import metrics, slim
@@ -88,14 +87,7 @@ async def run(
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
         controller = Controller(client, caches, clock, rng, identity, qps=settings.kube_api_qps)
-        control_caches = ControlCaches(
-            caches.performers,
-            caches.endpoint_slices,
-            caches.pods,
-            caches.replica_sets,
-            caches.drain_leases,
-        )
-        server = make_control_server(client, control_caches)
+        server = make_control_server(client, caches)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         probes = Probes(clock)
         probes.ready["PerformerControl"] = lambda: None if server.serves else "not served yet"

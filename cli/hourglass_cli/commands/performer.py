@@ -163,7 +163,10 @@ def delete(
     timeout: Timeout = 10.0,
 ) -> None:
     """Delete a performer and all that it runs."""
-    _call(control, timeout, lambda client: client.delete(namespace, name))
+    from hourglass_services.control.port import Aim
+
+    aim = Aim(namespace=namespace, name=name)
+    _call(control, timeout, lambda client: client.delete(aim, timeout_seconds=timeout))
     print(f"performer/{name} deleted")
 
 

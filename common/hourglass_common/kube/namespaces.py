@@ -36,6 +36,30 @@ class Cache(Protocol):
     async def run(self) -> None: ...
 
 
+class Nothing:
+    """The cache of a kind that is not followed: it is synced, and has no objects."""
+
+    scopes: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    is_synced = True
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self.objects: Mapping[Key, Manifest] = {}
+
+    def listen(self, on_change: Callable[[Change], None]) -> Callable[[], None]:
+        return lambda: None
+
+    def age(self, now: float) -> float:
+        return 0.0
+
+    async def wait_synced(self, timeout_seconds: float) -> None:
+        return
+
+    async def run(self) -> None:
+        return
+
+
 class Reflectors:
     """One reflector for each of several namespaces: nothing is asked about any other.
 

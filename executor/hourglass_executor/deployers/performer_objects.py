@@ -17,7 +17,7 @@ from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS, Manifes
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_common.runtime.logs import get_logger
 from hourglass_services.control.client import PerformerControlClient
-from hourglass_services.control.port import Creation, EventKind, Filter, PerformerView
+from hourglass_services.control.port import Aim, Creation, EventKind, Filter, PerformerView
 
 log = get_logger(__name__)
 
@@ -153,7 +153,8 @@ class ByPerformerControl:
 
     async def delete(self, name: str) -> None:
         try:
-            await self._client.delete(self._namespace, name)
+            aim = Aim(namespace=self._namespace, name=name)
+            await self._client.delete(aim, force=True)  # its tasks have been waited for here
         except HourglassError as error:
             if error.code is not Code.NOT_FOUND:
                 raise

@@ -41,6 +41,26 @@ def not_found(namespace: str, name: str) -> HourglassError:
     )
 
 
+def changed_since(namespace: str, name: str, how: str) -> HourglassError:
+    return _about(
+        Code.ABORTED,
+        f"the performer {name!r} was changed since: {how}",
+        (namespace, name),
+        reason="PERFORMER_CHANGED",
+        hint="read it again and decide anew",
+    )
+
+
+def another_object(namespace: str, name: str, code: Code) -> HourglassError:
+    return _about(
+        code,
+        f"the performer {name!r} in namespace {namespace!r} has another uid: it was made anew",
+        (namespace, name),
+        reason="PERFORMER_REPLACED",
+        hint="read it again and decide anew",
+    )
+
+
 def _translated(error: KubeError, namespace: str, name: str) -> HourglassError:
     key = (namespace, name)
     match error.code:
@@ -55,13 +75,7 @@ def _translated(error: KubeError, namespace: str, name: str) -> HourglassError:
         case Code.NOT_FOUND if f'performers.{GROUP} "{name}"' in error.message:
             return not_found(namespace, name)
         case Code.ABORTED:
-            return _about(
-                Code.ABORTED,
-                f"the performer {name!r} was changed since: {error.message}",
-                key,
-                reason="PERFORMER_CHANGED",
-                hint="read it again and decide anew",
-            )
+            return changed_since(namespace, name, error.message)
         case _:
             unavailable = error.code is Code.UNAVAILABLE
             return HourglassError(

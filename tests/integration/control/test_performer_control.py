@@ -115,17 +115,17 @@ async def test_a_list_comes_in_pages_and_by_avs_in_any_case(pair: Pair) -> None:
 async def test_a_deleted_performer_is_gone_at_once_and_only_that_version(pair: Pair) -> None:
     made = await pair.client.create(pair.creation("a"))
     uid, etag = (made.manifest["metadata"][key] for key in ("uid", "resourceVersion"))
-    for wrong in ({"etag": "1"}, {"uid": "another"}):
+    for wrong in ({"aim": pair.aim("a", etag="1")}, {"aim": pair.aim("a"), "uid": "another"}):
         with pytest.raises(HourglassError) as caught:
-            await pair.client.delete(pair.namespace, "a", **wrong)
+            await pair.client.delete(**wrong)
         assert caught.value.code is Code.ABORTED
-    await pair.client.delete(pair.namespace, "a", etag=etag, uid=uid)
+    await pair.client.delete(pair.aim("a", etag=etag), uid=uid)
     for _ in range(2):
         with pytest.raises(HourglassError) as gone:
             await pair.client.get(pair.namespace, "a")
         assert gone.value.code is Code.NOT_FOUND
     with pytest.raises(HourglassError) as caught:
-        await pair.client.delete(pair.namespace, "a")
+        await pair.client.delete(pair.aim("a"))
     assert caught.value.reason == "PERFORMER_NOT_FOUND"
 
 
@@ -150,7 +150,7 @@ async def test_a_token_resumes_here_and_begins_anew_on_a_replica_that_came_later
     async with aclosing(events(pair)) as stream:  # type: ignore[type-var]
         token = (await until(stream, EventKind.SNAPSHOT_DONE)).resume_token
     await pair.client.create(pair.creation("b"))
-    await pair.client.delete(pair.namespace, "a")
+    await pair.client.delete(pair.aim("a"))
     async with aclosing(events(pair, token=token)) as stream:  # type: ignore[type-var]
         resumed = [await anext(stream), await anext(stream)]
     assert [event.kind for event in resumed] == [EventKind.ADDED, EventKind.DELETED]

@@ -19,22 +19,17 @@ from hourglass_common.kube.resources import (
     ENDPOINT_SLICES,
     NAMESPACES,
     PERFORMERS,
-    PODS,
     Manifest,
-    Resource,
 )
 from hourglass_common.kube.watch_state import Change
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_executor.settings import ExecutorSettings
-from hourglass_operator.control.caches import Caches
-from hourglass_operator.control.service import PerformerControl
-from hourglass_services.control.servicer import PERFORMER_CONTROL, PerformerControlServicer
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable, KeyReference
 from hourglass_services.rpc.channel import open_channel
-from hourglass_services.rpc.server import RpcServer
 
 from tests.support.addresses import own_address
+from tests.support.control_pair import control
 from tests.support.control_plane import ControlPlane
 from tests.support.demo_performer import demo_performer
 from tests.support.executor_process import running_executor, until
@@ -121,27 +116,6 @@ async def operator_in_play(api: KubeClient, namespace: str, address: str) -> Asy
             task.cancel()
 
 
-@asynccontextmanager
-async def performer_control(api: KubeClient, namespace: str) -> AsyncIterator[str]:
-    """Serve PerformerControl as the operator does; gives its address."""
-
-    def follow(resource: Resource) -> Reflector:
-        return Reflector(api, resource, namespace, clock=SystemClock(), rng=random.Random(1))
-
-    caches = Caches(follow(PERFORMERS), follow(ENDPOINT_SLICES), follow(PODS))
-    control = PerformerControl(api, caches)
-    server = RpcServer([(PERFORMER_CONTROL, PerformerControlServicer(control))])
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one.run()) for one in caches.all()]
-        for one in caches.all():
-            await one.wait_synced(20)
-        port = await server.start("127.0.0.1:0", flag="test")
-        yield f"127.0.0.1:{port}"
-        await server.stop(0)
-        for task in tasks:
-            task.cancel()
-
-
 async def test_performer_control_does_without_credentials_of_the_cluster(
     api: KubeClient, real_api: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
@@ -149,14 +123,14 @@ async def test_performer_control_does_without_credentials_of_the_cluster(
     async with (
         demo_performer(f"--host={host}") as performer,
         operator_in_play(api, namespace, performer.address),
-        performer_control(api, namespace) as address,
+        control(api, namespace) as served,
     ):
         given = in_kubernetes(
             tmp_path,
             real_api,
             namespace,
             via="control",
-            performerControl={"address": address},
+            performerControl={"address": served.address},
             kubeConfigPath="/nowhere",
         )
         request = DeployRequest(avs_address=AVS, digest=DIGEST, registry="r.test/demo")

@@ -12,7 +12,7 @@ from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS
 from hourglass_operator.control.caches import Caches
 from hourglass_operator.control.feed import Feed
 from hourglass_operator.control.service import PerformerControl
-from hourglass_services.control.port import Creation, Filter
+from hourglass_services.control.port import Act, Aim, Creation, Filter, LogQuery, Masked
 
 from tests.support.manual_clock import ManualClock
 
@@ -28,7 +28,7 @@ def control() -> PerformerControl:
         Reflector(client, kind, clock=ManualClock(), rng=random.Random(1))
         for kind in (PERFORMERS, ENDPOINT_SLICES)
     )
-    return PerformerControl(client, Caches(performers, slices))
+    return PerformerControl(client, Caches(performers, slices), lambda key, now: None)
 
 
 def assert_not_ready(error: HourglassError) -> None:
@@ -42,18 +42,30 @@ async def test_no_call_mistakes_an_empty_cache_for_an_empty_cluster(
     control: PerformerControl,
 ) -> None:
     creation = Creation(namespace="ns", name="a", spec={})
+    aim = Aim(namespace="ns", name="a")
     for call in (
         control.create(creation),
         control.get("ns", "a"),
         control.list(Filter(), 10, ""),
-        control.delete("ns", "a", ""),
+        control.update(aim, Masked({"spec": {"image": "b"}}, (("spec", "image"),))),
+        control.scale(aim, 2),
+        control.act(Act.PROMOTE, aim),
+        control.drain(aim),
+        control.delete(aim),
+        control.explain("ns", "a"),
+        control.list_revisions("ns", "a"),
+        control.report_drain("ns", "a", "", "executor", ()),
     ):
         with pytest.raises(HourglassError) as caught:
             await call
         assert_not_ready(caught.value)
-    with pytest.raises(HourglassError) as caught:
-        await anext(control.watch(Filter(), ""))
-    assert_not_ready(caught.value)
+    for stream in (
+        control.watch(Filter(), ""),
+        control.logs(LogQuery(namespace="ns", name="a")),
+    ):
+        with pytest.raises(HourglassError) as caught:
+            await anext(stream)
+        assert_not_ready(caught.value)
 
 
 def test_a_token_of_other_namespaces_is_not_one_of_ours() -> None:

@@ -2,67 +2,46 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 from eigenlayer.hourglass.control.v1 import control_pb2
+from google.protobuf.field_mask_pb2 import FieldMask
+from hourglass_common.domain.drain_report import DrainReport
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.control.client import PerformerControlClient
 from hourglass_services.control.port import (
+    Act,
+    Aim,
     Creation,
     EventKind,
     Filter,
-    PerformerPage,
-    PerformerView,
+    LogQuery,
+    Masked,
     WatchEvent,
 )
 from hourglass_services.control.servicer import PerformerControlServicer
 from hourglass_services.rpc.validation import validate
 
+from tests.support.manual_clock import ManualClock
+from tests.support.played_control import (
+    EXPLANATION,
+    LINES,
+    REVISION,
+    SPEC,
+    PlayedControl,
+    view,
+)
 from tests.support.rpc_echo import served
-
-SPEC = {"avsAddress": "0xAB", "image": "demo:1"}
-
-
-def view(name: str = "a", namespace: str = "default") -> PerformerView:
-    return PerformerView({"metadata": {"namespace": namespace, "name": name}, "spec": SPEC})
-
-
-class Played:
-    """Implements ``PerformerControlPort``: remembers what was asked, answers from a script."""
-
-    def __init__(self) -> None:
-        self.asked: list[object] = []
-        self.scripts: list[list[WatchEvent | HourglassError]] = []
-
-    async def create(self, creation: Creation) -> PerformerView:
-        self.asked.append(creation)
-        return view(creation.name, creation.namespace)
-
-    async def get(self, namespace: str, name: str) -> PerformerView:
-        self.asked.append((namespace, name))
-        return view(name, namespace)
-
-    async def list(self, wanted: Filter, page_size: int, page_token: str) -> PerformerPage:
-        self.asked.append((wanted, page_size, page_token))
-        return PerformerPage((view("a"), view("b")), "more")
-
-    async def delete(self, namespace: str, name: str, etag: str, uid: str = "") -> None:
-        self.asked.append((namespace, name, etag, uid))
-        raise HourglassError(Code.NOT_FOUND, "none there", reason="PERFORMER_NOT_FOUND")
-
-    async def watch(self, wanted: Filter, resume_token: str) -> AsyncIterator[WatchEvent]:
-        self.asked.append((wanted, resume_token))
-        for step in self.scripts.pop(0):
-            if isinstance(step, HourglassError):
-                raise step
-            yield step
 
 
 @asynccontextmanager
-async def pair() -> AsyncIterator[tuple[Played, PerformerControlClient, grpc.aio.Channel]]:
-    port = Played()
+async def pair() -> AsyncIterator[tuple[PlayedControl, PerformerControlClient, grpc.aio.Channel]]:
+    port = PlayedControl()
     async with served(PerformerControlServicer(port)) as (_, channel):
         yield port, PerformerControlClient(channel), channel
 
@@ -81,15 +60,118 @@ async def test_an_unset_namespace_is_the_default_one_except_in_a_list() -> None:
     async with pair() as (port, client, _):
         await client.get("", "a")
         page = await client.list(Filter(avs="0xab"))
-    assert port.asked == [("default", "a"), (Filter(avs="0xab"), 500, "")]
+    assert port.asked == [("default", "a"), (Filter(avs="0xab"), 500, "", "")]
     assert [v.manifest["metadata"]["name"] for v in page.performers] == ["a", "b"]
     assert page.next_page_token == "more"
+
+
+AIM = Aim(namespace="ns", name="a", etag="7", request_id="r1", validate_only=True)
+
+
+async def test_every_act_arrives_with_all_that_was_said_of_it() -> None:
+    async with pair() as (port, client, _):
+        for act in Act:
+            revision = "abc" if act in (Act.PROMOTE, Act.ABORT, Act.ROLLBACK) else ""
+            await client.act(act, AIM, revision)
+            assert port.asked.pop() == (act, AIM, revision)
+        scaled = await client.scale(AIM, 3)
+        assert port.asked.pop() == (AIM, 3)
+        assert scaled.manifest["spec"]["replicas"] == 3
+        drained = await client.drain(AIM)
+        assert port.asked.pop() == AIM
+        assert (drained.in_flight, drained.lost) == ("0", "unknown")
+
+
+async def test_an_update_arrives_with_its_fields_and_keys_that_have_dots() -> None:
+    paths = (("metadata", "labels", "a.b/c"), ("spec", "config", "environment", "A"))
+    manifest = {
+        "metadata": {"labels": {"a.b/c": "x"}},
+        "spec": {"config": {"environment": {"A": "1"}}},
+    }
+    async with pair() as (port, client, _):
+        await client.update(AIM, Masked(manifest, paths))
+    assert port.asked == [(AIM, Masked(manifest, paths))]
+
+
+async def test_explanations_revisions_and_lines_come_back_as_they_were_given() -> None:
+    async with pair() as (_, client, _):
+        assert await client.explain("ns", "a") == EXPLANATION
+        assert await client.list_revisions("ns", "a") == (REVISION,)
+        query = LogQuery(namespace="ns", name="a", tail_lines=0, since_seconds=1.5, follow=True)
+        assert [line async for line in client.logs(query)] == list(LINES)
+
+
+async def test_a_log_query_arrives_as_it_was_asked() -> None:
+    query = LogQuery(
+        namespace="ns",
+        name="a",
+        revision="abc",
+        instance="a-1",
+        follow=True,
+        tail_lines=0,
+        since_seconds=1.5,
+        previous=True,
+    )
+    async with pair() as (port, client, _):
+        _ = [line async for line in client.logs(query)]
+    assert port.asked == [query]
+
+
+async def test_a_drain_report_holds_as_long_as_was_said_from_the_servers_own_time() -> None:
+    now = ManualClock().wall()
+    theirs = now - timedelta(hours=5)
+    report = DrainReport(
+        executor="e",
+        revision="abc",
+        in_flight=2,
+        lost=1,
+        renewed_at=theirs,
+        valid_until=theirs + timedelta(seconds=20),
+        instances={"a-1": 2},
+    )
+    port = PlayedControl()
+    async with served(PerformerControlServicer(port, ManualClock())) as (_, channel):
+        await PerformerControlClient(channel).report_drain("ns", "a", "u", "e", [report])
+    until = now + timedelta(seconds=20)
+    arrived = replace(report, renewed_at=now, valid_until=until)
+    assert port.asked == [("ns", "a", "u", "e", (arrived,))]
+
+
+async def test_a_read_mask_leaves_out_all_else() -> None:
+    async with pair() as (_, _, channel):
+        call = channel.unary_unary(
+            "/eigenlayer.hourglass.control.v1.PerformerControl/ListPerformers",
+            request_serializer=control_pb2.ListPerformersRequest.SerializeToString,
+            response_deserializer=control_pb2.ListPerformersResponse.FromString,
+        )
+        mask = FieldMask(paths=["name", "spec.image"])
+        answer = await call(control_pb2.ListPerformersRequest(read_mask=mask), timeout=5)
+    spec = control_pb2.PerformerSpec(image="demo:1")
+    assert list(answer.performers) == [
+        control_pb2.Performer(name=name, spec=spec) for name in ("a", "b")
+    ]
+
+
+async def test_an_update_that_names_another_performer_inside_is_refused() -> None:
+    async with pair() as (_, _, channel):
+        call = channel.unary_unary(
+            "/eigenlayer.hourglass.control.v1.PerformerControl/UpdatePerformer",
+            request_serializer=control_pb2.UpdatePerformerRequest.SerializeToString,
+            response_deserializer=control_pb2.UpdatePerformerResponse.FromString,
+        )
+        other = control_pb2.UpdatePerformerRequest(
+            name="a", performer=control_pb2.Performer(name="b")
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(other)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "performer.name" in str(caught.value.details())
 
 
 async def test_deleting_what_is_not_there_is_an_error_unless_that_is_allowed() -> None:
     async with pair() as (port, client, channel):
         with pytest.raises(HourglassError) as caught:
-            await client.delete("ns", "a", etag="7", uid="u")
+            await client.delete(Aim(namespace="ns", name="a", etag="7"), uid="u", force=True)
         call = channel.unary_unary(
             "/eigenlayer.hourglass.control.v1.PerformerControl/DeletePerformer",
             request_serializer=control_pb2.DeletePerformerRequest.SerializeToString,
@@ -98,7 +180,7 @@ async def test_deleting_what_is_not_there_is_an_error_unless_that_is_allowed() -
         await call(control_pb2.DeletePerformerRequest(name="a", allow_missing=True), timeout=5)
     assert caught.value.code is Code.NOT_FOUND
     assert caught.value.reason == "PERFORMER_NOT_FOUND"
-    assert port.asked[0] == ("ns", "a", "7", "u")
+    assert port.asked[0] == (Aim(namespace="ns", name="a", etag="7"), "u", True)
 
 
 @pytest.mark.parametrize(
