@@ -226,9 +226,9 @@ def _addressable(case: Case) -> Step:
 
 _STEPS: tuple[tuple[str, bool, Judge], ...] = (
     ("Exists", True, _exists),
-    ("Observed", True, _observed),
     ("Wanted", True, _wanted),
     ("Unfenced", True, _unfenced),
+    ("Observed", True, _observed),
     ("Chosen", True, _chosen),
     ("Accepted", False, _accepted),
     ("Created", False, _created),

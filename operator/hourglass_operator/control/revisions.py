@@ -13,6 +13,7 @@ from hourglass_operator.planning.revision import (
     REJECTED_BY,
     Revision,
     in_service,
+    newest_first,
     read_revisions,
 )
 
@@ -21,10 +22,9 @@ def revisions_of(seen: Observed, endpoints: Sequence[Endpoint]) -> tuple[Revisio
     """Return them newest first, with the roles that the status gives."""
     revisions = read_revisions(seen.replica_sets, seen.pods)
     roles = role_by_hash(seen.performer.status, revisions)
-    newest = sorted(revisions, key=lambda r: (r.created_at, r.name), reverse=True)
     return tuple(
         _view(each, roles[each.hash], [e for e in endpoints if e.revision == each.hash])
-        for each in newest
+        for each in newest_first(revisions, seen.revision)
     )
 
 

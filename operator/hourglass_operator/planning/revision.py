@@ -184,6 +184,13 @@ def in_service(revisions: Iterable[Revision]) -> Revision | None:
     return max(promoted, key=lambda r: (r.promotion, r.created_at, r.name), default=None)
 
 
+def newest_first(revisions: Iterable[Revision], current: str) -> list[Revision]:
+    """Return them by age; of those of one second, ``current`` is the newest."""
+    order = sorted(revisions, key=lambda r: r.name)
+    order.sort(key=lambda r: (r.created_at, r.hash == current, r.promotion), reverse=True)
+    return order
+
+
 def before(revisions: Iterable[Revision], than: Revision | None) -> Revision | None:
     """Return the revision that served before ``than``, None if none is kept."""
     others = [r for r in revisions if than is None or r.hash != than.hash]

@@ -18,7 +18,7 @@ from .naming import (
 )
 from .observed import Observed
 from .reasons import BLOCKED, STALLED, Reason
-from .revision import PROMOTED_AT, Revision, in_service
+from .revision import PROMOTED_AT, Revision, in_service, newest_first
 from .step import Step, Turn
 from .target import find
 from .trouble import Trouble
@@ -195,7 +195,7 @@ _SAID = {
 def _revisions(situation: Situation) -> list[dict[str, Any]]:
     turn = situation.turn
     found = [_being_made(situation)] if situation.being_made else []
-    for revision in sorted(turn.revisions, key=lambda r: (r.created_at, r.name), reverse=True):
+    for revision in newest_first(turn.revisions, turn.current):
         entry: dict[str, Any] = {
             "hash": revision.hash,
             "role": _role(situation, revision),
