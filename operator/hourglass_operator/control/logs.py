@@ -39,8 +39,6 @@ async def read_logs(
         stop = pods.listen(lambda change: reading.look() if _is_of(change.new, query) else None)
         try:
             reading.look()
-            if not reading.readers and not query.follow:
-                raise _nothing(query)
             async for line in reading.lines():
                 yield line
         except GeneratorExit:
@@ -48,6 +46,8 @@ async def read_logs(
         finally:
             stop()
             reading.close()
+    if reading.refusal is not None:
+        raise reading.refusal
 
 
 class _Reading:
@@ -62,6 +62,7 @@ class _Reading:
         self._query = query
         self._queue: asyncio.Queue[LogLine | End] = asyncio.Queue(BUFFER_LINES)
         self.readers: dict[str, asyncio.Task[None]] = {}
+        self.refusal: HourglassError | None = None
 
     def look(self) -> None:
         """Begin to read the instances that are not read yet."""
@@ -70,6 +71,9 @@ class _Reading:
                 self.readers[name] = self._group.create_task(self._read(name, pod))
 
     async def lines(self) -> AsyncIterator[LogLine]:
+        """Yield lines until all readers are done; ``refusal`` says why if not one had any."""
+        if not self.readers and not self._query.follow:
+            self.refusal = _nothing(self._query)
         running, refusals, told = set(self.readers), list[HourglassError](), False
         while running or self._query.follow:
             found = await self._queue.get()
@@ -81,7 +85,7 @@ class _Reading:
             if found[1] is not None:
                 refusals.append(found[1])
         if refusals and not told and len(refusals) == len(self.readers):
-            raise refusals[0]
+            self.refusal = refusals[0]
 
     def close(self) -> None:
         for task in self.readers.values():
