@@ -1,11 +1,7 @@
-"""The tours of the README and of a how-to, run as a reader would run them, outputs compared."""
+"""The tours of the README and of the how-tos, run as a reader would run them, outputs compared."""
 
 import os
-import re
-import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,31 +9,8 @@ from hourglass_cli.dev.claims import claim_ports
 from hourglass_cli.dev.options import Ports
 from hourglass_common.domain.errors import HourglassError
 
-from tests.support.dev_run import FREE_PORTS, REPOSITORY, hourglass_dev, run, tool
-
-_BLOCKS = re.compile(r"^```(sh tour|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Step:
-    commands: str
-    expected: tuple[str, ...]
-
-
-def steps(readme: str) -> Iterator[Step]:
-    """Yield each block of commands with the lines that follow it as its output."""
-    found = [(kind, body) for kind, body in _BLOCKS.findall(readme)]
-    for index, (kind, body) in enumerate(found):
-        if kind == "sh tour":
-            following = found[index + 1] if index + 1 < len(found) else ("", "")
-            lines = following[1].splitlines() if following[0] == "text" else []
-            yield Step(body, tuple(lines))
-
-
-def pattern(line: str) -> re.Pattern[str]:
-    """Return what matches an expected line: ``…`` is anything, spaces are any spaces."""
-    parts = (r"\s+".join(map(re.escape, part.split())) for part in line.split("…"))
-    return re.compile(r".*".join(parts))
+from tests.support.dev_run import FREE_PORTS, REPOSITORY, hourglass_dev, tool
+from tests.support.tours import steps, walk
 
 
 def has_the_reader_s_ports() -> bool:
@@ -48,7 +21,7 @@ def has_the_reader_s_ports() -> bool:
     return True
 
 
-TOURS = ("README.md", "docs/how-to/roll-out.md")
+TOURS = ("README.md", "docs/how-to/roll-out.md", "docs/how-to/use-the-control-api.md")
 
 
 @pytest.mark.parametrize("document", TOURS)
@@ -80,17 +53,5 @@ async def test_the_tour_does_what_the_document_says(document: str, tmp_path: Pat
             "HOURGLASS_EXECUTOR": dev.addresses["executor"],
             "HOURGLASS_CONTROL": dev.addresses["performerControl"],
         }
-        exports = ""
-        for step in steps((REPOSITORY / document).read_text()):
-            commands = step.commands
-            for told, found in actual.items():
-                commands = commands.replace(told, found)
-            script = f"set -e\n{exports}{commands}"
-            done = await run(shutil.which("sh") or "sh", "-c", script, cwd=tmp_path, **environ)
-            shown = f"{commands}\n{done.out}\n{done.err}"
-            assert done.status == 0, shown
-            for line in step.expected:
-                assert pattern(line).search(done.out), f"no line {line!r} after\n{shown}"
-            exports += "".join(
-                line + "\n" for line in commands.splitlines() if line.startswith("export ")
-            )
+        document_text = (REPOSITORY / document).read_text()
+        await walk(steps(document_text), actual, cwd=tmp_path, environ=environ)

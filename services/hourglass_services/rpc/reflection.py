@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
@@ -26,7 +27,7 @@ def register_reflection(server: grpc.aio.Server, services: Iterable[str]) -> Non
     servicer: Any = ReflectionServicer((*services, _V1_ALPHA))
 
     async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        async for answer in servicer.ServerReflectionInfo(requests, context):
+        async for answer in servicer.ServerReflectionInfo(_findable(requests), context):
             if answer.HasField("file_descriptor_response"):
                 files = answer.file_descriptor_response.file_descriptor_proto
                 files[:] = [_with_json_names(file) for file in files]
@@ -40,6 +41,23 @@ def register_reflection(server: grpc.aio.Server, services: Iterable[str]) -> Non
     for name in (_V1, _V1_ALPHA):
         generic = grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
         server.add_generic_rpc_handlers((generic,))
+
+
+async def _findable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield the requests, those for a method as ones for its service: the pool knows no methods."""
+    async for request in requests:
+        symbol = request.file_containing_symbol
+        if symbol and not _is_known(symbol) and _is_known(symbol.rpartition(".")[0]):
+            request.file_containing_symbol = symbol.rpartition(".")[0]
+        yield request
+
+
+def _is_known(symbol: str) -> bool:
+    try:
+        descriptor_pool.Default().FindFileContainingSymbol(symbol)
+    except KeyError:
+        return False
+    return True
 
 
 @cache
