@@ -54,8 +54,14 @@ _FREE_JSON = (
 
 
 def spec_to_json(spec: control_pb2.PerformerSpec) -> dict[str, Any]:
-    """Return the custom resource's spec; what the message leaves unset is left out."""
-    found: dict[str, Any] = json_format.MessageToDict(spec)
+    """Return the custom resource's spec; what the message leaves unset is left out.
+
+    INVALID_ARGUMENT for what JSON has no form for.
+    """
+    try:
+        found: dict[str, Any] = json_format.MessageToDict(spec)
+    except json_format.SerializeToJsonError as exc:  # NaN and infinity, in free-form values
+        raise invalid("spec", str(exc)) from exc
     for holder, key in _FREE_JSON:
         if key in found.get(holder, {}):
             found[holder][key] = _whole_numbers(found[holder][key])

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from hourglass_common.domain.clock import rfc3339
 from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.performer import PerformerSpec
 from hourglass_common.domain.performer_status import PerformerStatus
 from hourglass_common.domain.schema import object_schema
@@ -302,3 +303,12 @@ def sorted_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     return [sorted_keys(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_has_no_form_for_is_refused(number: float) -> None:
+    spec = control_pb2.PerformerSpec()
+    spec.scheduling.affinity.fields["weight"].number_value = number
+    with pytest.raises(HourglassError) as caught:
+        spec_to_json(spec)
+    assert caught.value.code is Code.INVALID_ARGUMENT
