@@ -1,6 +1,7 @@
 """PerformerControl's verbs against a running operator: what they do, record and refuse."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,14 @@ import pytest
 from hourglass_common.domain.drain_report import DrainReport
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.objects import annotations, condition
-from hourglass_common.kube.resources import PERFORMERS, PODS, Manifest
+from hourglass_common.kube.resources import LEASES, PERFORMERS, PODS, Manifest
+from hourglass_operator.runtime.leader import LEASE_NAME
 from hourglass_services.control.client import PerformerControlClient
 from hourglass_services.control.port import Act, Aim, Explanation, Masked, StepState
 from hourglass_services.rpc.channel import open_channel
 
 from tests.support.operator_cluster import Cluster, until
+from tests.support.operator_process import operator_process
 
 STAGED = {"strategy": {"type": "BlueGreen", "blueGreen": {}}}
 
@@ -329,3 +332,24 @@ async def test_the_word_of_the_operator_on_a_late_refusal_is_the_answer(cluster:
         assert condition(found, "Ready")
         view = await client.act(Act.PROMOTE, aim(cluster))
         assert view.manifest["status"]["decision"]["message"].endswith("is in service already")
+
+
+async def test_a_replica_that_does_not_lead_does_all_the_same(cluster: Cluster) -> None:
+    where = cluster.namespace
+    async with (
+        operator_process(
+            cluster.kubeconfig, where, leader_elect="true", leader_election_namespace=where
+        ),
+        cluster.operator(leader_elect=True, leader_election_namespace=where) as follower,
+        open_channel(follower.control) as channel,
+    ):
+        client = PerformerControlClient(channel)
+        await rolled_out(cluster)
+        lease = await cluster.client.get(LEASES, where, LEASE_NAME)
+        assert not lease["spec"]["holderIdentity"].endswith(f"_{os.getpid()}")
+        view = await client.act(Act.PROMOTE, aim(cluster))
+        assert view.manifest["status"]["decision"]["outcome"] == "Accepted"
+        await client.act(Act.FENCE, aim(cluster))
+        assert (await client.get(cluster.namespace, "demo")).manifest["spec"]["fence"] is True
+        found = await client.explain(cluster.namespace, "demo")
+        assert stop(found) == ("Unfenced", "BLOCKED", "Fenced")
