@@ -5,7 +5,8 @@ known. ``test`` of ``suite`` is run on a copy of the sources with the one change
 fail; without the change it passes.
 """
 
-from dataclasses import dataclass
+from tests.mutants.control import CONTROL_CATALOGUE
+from tests.mutants.mutant import Mutant
 
 PLANNING = "operator/hourglass_operator/planning"
 RUNTIME = "operator/hourglass_operator/runtime"
@@ -28,19 +29,7 @@ WATCH = "tests/property/test_watch_state.py"
 QUEUE = "tests/property/test_work_queue.py"
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """``old``, which occurs once in ``file``, becomes ``new``."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    suite: str
-    test: str
-
-
-CATALOGUE = (
+_OPERATOR = (
     Mutant(
         "the name of a ReplicaSet is made up each time",  # argoproj/argo-rollouts#243
         f"{PLANNING}/naming.py",
@@ -411,3 +400,5 @@ CATALOGUE = (
         "test_what_exists_already_is_no_refusal",
     ),
 )
+
+CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE)

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.mutants.catalogue import CATALOGUE, Mutant
+from tests.mutants.catalogue import CATALOGUE
+from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("common", "operator")
+COPIED = ("common", "operator", "services")
 SECONDS = 180
 Verdict = Literal["found", "MISSED", "BROKEN"]
 
