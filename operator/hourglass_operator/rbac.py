@@ -17,6 +17,8 @@ from hourglass_common.kube.resources import (
     PODS,
     REPLICA_SETS,
     SERVICES,
+    SUBJECT_ACCESS_REVIEWS,
+    TOKEN_REVIEWS,
     Resource,
 )
 
@@ -33,7 +35,8 @@ def rbac_manifests(
 ) -> list[dict[str, Any]]:
     """Return the ServiceAccount ``name`` in ``namespace``, its roles and their bindings.
 
-    With ``watch_namespaces`` it gets a Role in each of them, and no right anywhere else.
+    With ``watch_namespaces`` it gets a Role in each of them; beyond them it may ask who a token is
+    and what somebody may do, and no more.
     """
     account = {
         "apiVersion": "v1",
@@ -44,6 +47,8 @@ def rbac_manifests(
     rules = performer_rules()
     for where in watch_namespaces or (None,):
         found += _granted(name, rules, to=(name, namespace), where=where)
+    access = f"{name}-access"
+    found += _granted(access, access_rules(), to=(name, namespace), where=None)
     election = f"{name}-leader-election"
     return found + _granted(election, election_rules(), to=(name, namespace), where=namespace)
 
@@ -51,21 +56,27 @@ def rbac_manifests(
 def performer_rules() -> list[dict[str, Any]]:
     """Return what is needed wherever performers are."""
     return [
-        # create and delete are PerformerControl's
-        _rule(PERFORMERS, "get", *_FOLLOW, "create", "delete"),
+        # create, patch and delete are PerformerControl's
+        _rule(PERFORMERS, "get", *_FOLLOW, "create", "patch", "delete"),
         _rule(PERFORMERS, "update", subresource="status"),
         _rule(PERFORMERS, "patch", subresource="scale"),
         # where OwnerReferencesPermissionEnforcement is on, children need it of their owner
         _rule(PERFORMERS, "update", subresource="finalizers"),
         _rule(REPLICA_SETS, *_FOLLOW, "create", "patch", "delete"),
         _rule(PODS, *_FOLLOW, "patch"),
+        _rule(PODS, "get", subresource="log"),  # PerformerControl shows it to whoever may see it
         _rule(SERVICES, *_FOLLOW, "create", "patch", "delete"),
         _rule(NETWORK_POLICIES, *_FOLLOW, "create", "patch"),
         _rule(POD_DISRUPTION_BUDGETS, *_FOLLOW, "create", "patch", "delete"),
         _rule(ENDPOINT_SLICES, *_FOLLOW),
-        _rule(LEASES, *_FOLLOW),  # drain reports of executors
+        _rule(LEASES, *_FOLLOW, "create", "patch"),  # drain reports of executors
         _rule(EVENTS, "create"),
     ]
+
+
+def access_rules() -> list[dict[str, Any]]:
+    """Return what PerformerControl needs to know its callers; no namespace has these kinds."""
+    return [_rule(TOKEN_REVIEWS, "create"), _rule(SUBJECT_ACCESS_REVIEWS, "create")]
 
 
 def election_rules() -> list[dict[str, Any]]:
