@@ -29,6 +29,7 @@ from hourglass_common.kube.resources import (
 from hourglass_common.runtime.admin import make_app, serve_admin
 from hourglass_common.runtime.logs import get_logger
 from hourglass_common.runtime.system_clock import SystemClock
+from hourglass_services.rpc.channelz import serving_channelz
 from hourglass_services.rpc.server import RpcServer
 from prometheus_client import REGISTRY
 
@@ -87,7 +88,7 @@ async def run(
             may_write=leader.leads if settings.leader_elect else lambda: True,
         )
         controller = Controller(client, caches, clock, rng, identity, qps=settings.kube_api_qps)
-        server = make_control_server(client, caches)
+        server = make_control_server(client, caches, settings=settings.control, clock=clock)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         probes = Probes(clock)
         probes.ready["PerformerControl"] = lambda: None if server.serves else "not served yet"
@@ -99,6 +100,7 @@ async def run(
         _collect(stack, caches.performers)
         await _sync(caches.all(), clock)
         control_address = await _serve_control(server, settings)
+        await stack.enter_async_context(serving_channelz(settings.control.channelz_address))
         addresses = Addresses(control_address, metrics_address)
         log.info("operator ready", control=addresses.control, metrics=addresses.metrics)
         if on_ready is not None:
@@ -182,6 +184,9 @@ async def _sync(reflectors: Sequence[Cache], clock: Clock) -> None:
 async def _serve_control(server: RpcServer, settings: OperatorSettings) -> str:
     control = settings.control
     port = await server.start(
-        control.address, flag="--control-bind-address", insecure=control.insecure
+        control.address,
+        flag="--control-bind-address",
+        insecure=control.insecure,
+        tls=control.tls_files,
     )
     return f"{control.address.rpartition(':')[0] or '127.0.0.1'}:{port}"

@@ -1,12 +1,51 @@
 """What the operator can be told. Names of flags and variables follow the fields."""
 
 import re
+from pathlib import Path
 from typing import Literal, Self
 
 from hourglass_common.runtime.settings import Settings
+from hourglass_services.rpc.address import is_loopback
+from hourglass_services.rpc.tls import TlsFiles
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ENV_PREFIX = "HOURGLASS_OPERATOR__"
+
+
+class TlsSettings(BaseModel):
+    """The certificate of PerformerControl's server, and who may connect at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    certificate_file: Path | None = None
+    """PEM, with what stands between it and its authority. Read again whenever it was replaced."""
+    key_file: Path | None = None
+    """PEM, without a password."""
+    client_ca_file: Path | None = None
+    """PEM; clients must then show a certificate of it, whose CN is the user and O the groups."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificate_file and key_file need each other")
+        if self.client_ca_file and not self.certificate_file:
+            raise ValueError("client_ca_file needs certificate_file and key_file")
+        return self
+
+
+class CallerSettings(BaseModel):
+    """What one caller may do at a time; whoever needs no authentication is not limited."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls_per_second: float = Field(default=200.0, gt=0)
+    """In the long run."""
+    burst: int = Field(default=400, ge=1)
+    """Calls at once, after a pause."""
+    calls: int = Field(default=128, ge=1)
+    """Calls that are not answered yet."""
+    streams: int = Field(default=256, ge=1)
+    """Watches and logs that are open."""
 
 
 class ControlSettings(BaseModel):
@@ -17,7 +56,65 @@ class ControlSettings(BaseModel):
     address: str = "127.0.0.1:50051"
     """host:port of PerformerControl."""
     insecure: bool = False
-    """Allows plaintext on an address that other machines can reach."""
+    """Allows plaintext on an address that other machines can reach, and no authentication there."""
+    tls: TlsSettings = TlsSettings()
+    """The certificate of PerformerControl's server."""
+    authentication: Literal["Required", "None"] | None = None
+    """Required or None; unset means None for plaintext on a loopback address, else Required."""
+    audience: str = Field(default="hourglass-control", min_length=1)
+    """Tokens must be made for it: `kubectl create token NAME --audience=hourglass-control`."""
+    caller: CallerSettings = CallerSettings()
+    """What one caller may do at a time."""
+    channelz_address: str = ""
+    """host:port on loopback where grpc.channelz.v1 is served; empty means nowhere."""
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether callers must show who they are."""
+        if self.authentication is not None:
+            return self.authentication == "Required"
+        return self._exposed or self.tls.certificate_file is not None
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        if self.tls.certificate_file is None or self.tls.key_file is None:
+            return None
+        return TlsFiles(
+            certificate_file=self.tls.certificate_file,
+            key_file=self.tls.key_file,
+            client_ca_file=self.tls.client_ca_file,
+        )
+
+    @property
+    def _exposed(self) -> bool:
+        return not is_loopback(_host(self.address))
+
+    @model_validator(mode="after")
+    def _somebody_can_be_known(self) -> Self:
+        if not self._exposed:
+            return self
+        if not self.authenticates and not self.insecure:
+            raise ValueError(
+                f"authentication: None on {self.address}, which other machines can reach, lets "
+                "them do everything: say insecure: true as well if that is meant"
+            )
+        if self.authenticates and self.insecure and not self.tls.certificate_file:
+            raise ValueError(
+                f"in plaintext on {self.address} nobody can be known, tokens could be read on the "
+                "way: give tls, or say authentication: None as well if that is meant"
+            )
+        return self
+
+    @field_validator("channelz_address")
+    @classmethod
+    def local(cls, given: str) -> str:
+        if given and not is_loopback(_host(given)):
+            raise ValueError(f"{given} can be reached from other machines: use 127.0.0.1")
+        return given
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
 
 
 class OperatorSettings(Settings):

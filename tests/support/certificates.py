@@ -35,7 +35,7 @@ class Issued:
 
 
 class Authority:
-    """Signs certificates; ``pem`` is its own."""
+    """Signs certificates; ``pem`` is its own, ``key_pem`` the key to it."""
 
     def __init__(self, name: str = "test authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -44,6 +44,7 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.pem = made.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
+        self.key_pem = _private(self._key)
 
     def server(self, *names: str) -> Issued:
         """Return a certificate for 127.0.0.1, localhost and ``names``."""
@@ -70,8 +71,12 @@ class Authority:
             made = made.add_extension(x509.SubjectAlternativeName(known), critical=False)
         return Issued(
             made.sign(self._key, SHA256()).public_bytes(Encoding.PEM),
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            _private(key),
         )
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _name(common: str, groups: Sequence[str] = (), more_names: Sequence[str] = ()) -> x509.Name:

@@ -6,8 +6,7 @@ done here and a malformed request is INVALID_ARGUMENT.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from contextvars import ContextVar
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
@@ -22,6 +21,8 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.logs import get_logger
 from prometheus_client import Counter, Histogram
 
+from .guard import Admitted, Guard
+from .request_id import REQUEST_ID_KEY, request_id
 from .status import DETAILS_KEY, status_code, to_status
 
 log = get_logger(__name__)
@@ -35,10 +36,6 @@ SECONDS = Histogram(
     ["service", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-
-REQUEST_ID_KEY = "x-request-id"
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the call being served: the caller's x-request-id, else one made here."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Context], Awaitable[Message]]
@@ -81,12 +78,16 @@ class CallLimit:
 
 
 def bytes_handlers(
-    descriptor: ServiceDescriptor, servicer: Any, limit: CallLimit | None = None
+    descriptor: ServiceDescriptor,
+    servicer: Any,
+    limit: CallLimit | None = None,
+    guard: Guard | None = None,
 ) -> grpc.GenericRpcHandler:
     """Return the handlers of every method of ``descriptor``.
 
     ``servicer`` has a method of the same name for each: ``async def Name(request, context)``, or
     an async generator where the answers are streamed. A method it lacks is UNIMPLEMENTED.
+    Without a ``guard`` everybody may call all of them.
     """
     limit = limit or CallLimit(1024)
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -95,7 +96,7 @@ def bytes_handlers(
         if behaviour is None:
             continue
         request = GetMessageClass(method.input_type)
-        call = _Call(descriptor.full_name, method.name, request, behaviour, limit)
+        call = _Call(descriptor.full_name, method.name, request, behaviour, limit, guard)
         if method.server_streaming:
             handlers[method.name] = grpc.unary_stream_rpc_method_handler(call.stream)
         else:
@@ -110,6 +111,7 @@ class _Call:
     request: type[Message]
     behaviour: Any
     limit: CallLimit
+    guard: Guard | None
 
     async def unary(self, data: bytes, context: Context) -> bytes:
         started = self._begin(context)
@@ -117,7 +119,8 @@ class _Call:
         try:
             self.limit.enter()
             try:
-                answer: Message = await self.behaviour(self._parse(data), context)
+                async with self._admitted(data, context, streams=False) as admitted:
+                    answer: Message = await self.behaviour(admitted.request, context)
             finally:
                 self.limit.leave()
             code = "OK"
@@ -125,26 +128,38 @@ class _Call:
         except Exception as error:
             refusal = self._refusal(error)
             code = refusal.code.value
-            return await _abort(context, refusal)
+            return await abort(context, refusal)
         finally:
             self._end(code, started)
 
-    async def stream(self, data: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def stream(self, data: bytes, context: Context) -> None:
         started = self._begin(context)
         code = "CANCELLED"
         self.limit.streams += 1
         try:
-            async with aclosing(self.behaviour(self._parse(data), context)) as answers:
-                async for answer in answers:
-                    yield answer.SerializeToString()
+            async with self._admitted(data, context, streams=True) as admitted:
+                await admitted.while_allowed(self._send(admitted.request, context))
             code = "OK"
         except Exception as error:
             refusal = self._refusal(error)
             code = refusal.code.value
-            await _abort(context, refusal)
+            await abort(context, refusal)
         finally:
             self.limit.streams -= 1
             self._end(code, started)
+
+    async def _send(self, request: Message, context: Context) -> None:
+        async with aclosing(self.behaviour(request, context)) as answers:
+            async for answer in answers:
+                await context.write(answer.SerializeToString())
+
+    def _admitted(
+        self, data: bytes, context: Context, *, streams: bool
+    ) -> AbstractAsyncContextManager[Admitted]:
+        if self.guard is None:
+            return nullcontext(Admitted(self._parse(data)))
+        method = f"{self.service}/{self.method}"
+        return self.guard.admit(method, lambda: self._parse(data), context, streams=streams)
 
     def _parse(self, data: bytes) -> Message:
         message = self.request()
@@ -194,7 +209,8 @@ class _Call:
         return error
 
 
-async def _abort(context: Context, refusal: HourglassError) -> NoReturn:
+async def abort(context: Context, refusal: HourglassError) -> NoReturn:
+    """End the call with ``refusal`` and its details."""
     status = to_status(refusal)
     await context.abort(
         status_code(refusal.code), status.message, ((DETAILS_KEY, status.SerializeToString()),)

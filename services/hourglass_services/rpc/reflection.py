@@ -7,7 +7,7 @@ calls ``avsAddress``: they are put back.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -22,11 +22,20 @@ _V1 = "grpc.reflection.v1.ServerReflection"
 _V1_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 
 
-def register_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
-    """Let clients such as grpcurl list and call ``services`` without .proto files."""
+def register_reflection(
+    server: grpc.aio.Server,
+    services: Iterable[str],
+    admit: Callable[[Any], Awaitable[None]] | None = None,
+) -> None:
+    """Let clients such as grpcurl list and call ``services`` without .proto files.
+
+    ``admit`` is asked first, with the call's context; it ends those that are not to be answered.
+    """
     servicer: Any = ReflectionServicer((*services, _V1_ALPHA))
 
     async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        if admit is not None:
+            await admit(context)
         async for answer in servicer.ServerReflectionInfo(_findable(requests), context):
             if answer.HasField("file_descriptor_response"):
                 files = answer.file_descriptor_response.file_descriptor_proto
