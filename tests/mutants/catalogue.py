@@ -5,6 +5,7 @@ known. ``test`` of ``suite`` is run on a copy of the sources with the one change
 fail; without the change it passes.
 """
 
+from tests.mutants.access import ACCESS_CATALOGUE
 from tests.mutants.control import CONTROL_CATALOGUE
 from tests.mutants.mutant import Mutant
 
@@ -401,4 +402,4 @@ _OPERATOR = (
     ),
 )
 
-CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE)
+CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE, *ACCESS_CATALOGUE)
