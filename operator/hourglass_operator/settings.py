@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
+from hourglass_common.domain.images import is_registry
+from hourglass_common.domain.tenancy import KUBERNETES_NAMESPACES, Policy
 from hourglass_common.runtime.settings import Settings
 from hourglass_services.rpc.address import is_loopback
 from hourglass_services.rpc.tls import TlsFiles
@@ -48,6 +50,40 @@ class CallerSettings(BaseModel):
     """Watches and logs that are open."""
 
 
+class PolicySettings(BaseModel):
+    """What nobody may ask for; the admission policies say the same to kubectl."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allowed_registries: tuple[str, ...] = ()
+    """Registries, or repositories in them, that images may come from; empty means any."""
+    require_digest: bool = False
+    """Images must be named by a digest."""
+    allow_control_plane: bool = False
+    """Performers may tolerate the taints of the control plane's nodes."""
+    protected_namespaces: tuple[str, ...] = ("hourglass-system", *KUBERNETES_NAMESPACES)
+    """Namespaces without performers: the operator's own, and those of Kubernetes."""
+
+    @field_validator("allowed_registries", "protected_namespaces", mode="before")
+    @classmethod
+    def separated(cls, given: object) -> object:
+        return tuple(filter(None, given.split(","))) if isinstance(given, str) else given
+
+    @field_validator("allowed_registries")
+    @classmethod
+    def whole(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            if not is_registry(one.partition("/")[0]) or one.endswith("/"):
+                raise ValueError(
+                    f"{one!r} must begin with a registry and not end with '/', as in "
+                    "registry.example.com/team"
+                )
+        return given
+
+    def policy(self) -> Policy:
+        return Policy(**self.model_dump())
+
+
 class ControlSettings(BaseModel):
     """PerformerControl's server."""
 
@@ -65,6 +101,8 @@ class ControlSettings(BaseModel):
     """Tokens must be made for it: `kubectl create token NAME --audience=hourglass-control`."""
     caller: CallerSettings = CallerSettings()
     """What one caller may do at a time."""
+    policy: PolicySettings = PolicySettings()
+    """What nobody may ask for."""
     channelz_address: str = ""
     """host:port on loopback where grpc.channelz.v1 is served; empty means nowhere."""
 

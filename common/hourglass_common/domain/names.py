@@ -4,6 +4,7 @@ Only what every CEL engine has is used: the core language and ``matches`` with R
 """
 
 import json
+import re
 from dataclasses import dataclass
 
 from .schema import Rule
@@ -30,6 +31,14 @@ class Syntax:
         yes = [f"{subject}.matches({literal(pattern)})" for pattern in self.patterns]
         no = [f"!{subject}.matches({literal(pattern)})" for pattern in self.never]
         return f"({' && '.join([*yes, *no])})"
+
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` is such a text: as ``holds``, without an engine for CEL."""
+        return (
+            not text.endswith("\n")  # before which Python's $ matches too
+            and all(re.search(pattern, text, re.ASCII) for pattern in self.patterns)
+            and not any(re.search(pattern, text, re.ASCII) for pattern in self.never)
+        )
 
 
 OBJECT_NAME = Syntax(

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from .images import MAX_IMAGE_LENGTH
 from .kubernetes_types import EGRESS_RULE, NETWORK_PEER
 from .names import IMAGE
 from .performer_pod import (
+    MAX_REFERENCES,
     HardwareRequirements,
     PerformerConfig,
     Resources,
@@ -116,7 +118,7 @@ class PerformerSpec:
     )
     image: str = described(
         "Container image: repository with a tag or a digest.",
-        max_length=1024,
+        max_length=MAX_IMAGE_LENGTH,
         rules=(Rule(IMAGE.holds("self"), IMAGE.words),),
     )
     image_pull_policy: str = described(
@@ -137,7 +139,7 @@ class PerformerSpec:
         default_factory=HardwareRequirements,
     )
     image_pull_secrets: tuple[SecretReference, ...] = described(
-        "Secrets with registry credentials.", default_factory=tuple, max_items=8
+        "Secrets with registry credentials.", default_factory=tuple, max_items=MAX_REFERENCES
     )
     replicas: int | None = described(
         "How many instances run; unset means the number that was last asked for, 1 at first.",

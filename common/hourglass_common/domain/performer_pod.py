@@ -20,6 +20,8 @@ from .resource_rules import QUANTITY_RULE, QUANTITY_RULES, RESOURCE_RULES
 from .schema import Rule, described
 
 DEFAULT_GRPC_PORT = 9090
+MAX_REFERENCES = 8
+"""Of one list: the admission policy has a validation for each."""
 TEE_TYPES = ("sgx", "sev", "tdx")
 
 Json = Mapping[str, Any]
@@ -93,7 +95,7 @@ class PerformerConfig:
     environment_from: tuple[EnvironmentVariable, ...] = described(
         "Environment variables whose values are kept in Secrets and ConfigMaps.",
         default_factory=tuple,
-        max_items=64,
+        max_items=MAX_REFERENCES,
     )
     args: tuple[str, ...] = described(
         "Arguments; the image's own if empty.",

@@ -112,6 +112,21 @@ def object_schema(cls: type) -> dict[str, Any]:
     return schema | with_rules(getattr(cls, "RULES", ()))
 
 
+def with_defaults(schema: Json, value: Any) -> Any:
+    """Return a JSON value as the API keeps it: with the defaults of what is left out."""
+    if isinstance(value, Mapping) and "properties" in schema:
+        found = {key: one for key, one in value.items() if one is not None}
+        for key, below in schema["properties"].items():
+            if key in found:
+                found[key] = with_defaults(below, found[key])
+            elif "default" in below:
+                found[key] = below["default"]
+        return found
+    if isinstance(value, list) and "items" in schema:
+        return [with_defaults(schema["items"], one) for one in value]
+    return value
+
+
 def with_rules(rules: Sequence[Rule]) -> dict[str, Any]:
     """Return the part of a schema that holds ``rules``."""
     return {"x-kubernetes-validations": [rule.schema() for rule in rules]} if rules else {}

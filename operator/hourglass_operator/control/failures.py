@@ -83,7 +83,7 @@ def _translated(error: KubeError, namespace: str, name: str) -> HourglassError:
                 error.message,
                 reason=re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.reason).upper(),
                 violations=tuple(
-                    FieldViolation(_field_path(v.field), v.description)
+                    FieldViolation(field_path(v.field), v.description)
                     for v in error.violations
                     if v.field != _NO_FIELD
                 ),
@@ -98,7 +98,7 @@ def _about(
     return HourglassError(code, message, reason=reason, hint=hint, metadata=about)
 
 
-def _field_path(path: str) -> str:
+def field_path(path: str) -> str:
     """Return the request's name for a manifest's field: ``spec.avsAddress`` is spec.avs_address.
 
     Keys of maps stay as they are: in brackets, or no name that a field could have.

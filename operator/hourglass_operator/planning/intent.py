@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hourglass_common.domain.performer import Performer
+from hourglass_common.domain.tenancy import REQUESTED_BY as REQUESTED_BY
 
 OPERATOR = "hourglass-operator"
-REQUESTED_BY = "hourglass.eigenlayer.io/requested-by"
 CONTROL = "hourglass-control"
 
 
