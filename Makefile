@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
-.PHONY: help dev test lint format proto crd rbac reference lock bench bench-operator mutants clean
+.PHONY: help dev test lint format proto crd rbac admission reference lock bench bench-operator mutants clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -33,6 +33,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_operator_reference.py --check
 	$(BIN)/python scripts/generate_rbac.py --check
+	$(BIN)/python scripts/generate_admission.py --check
 	$(BIN)/python scripts/lock.py --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy $(SOURCES) scripts tests
@@ -55,6 +56,9 @@ reference: $(VENV)/.installed  ## write the pages about metrics, reasons and set
 
 rbac: $(VENV)/.installed  ## generate the operator's roles from its rules
 	$(BIN)/python scripts/generate_rbac.py
+
+admission: $(VENV)/.installed  ## generate the admission policies from the operator's rules
+	$(BIN)/python scripts/generate_admission.py
 
 lock: $(VENV)/.installed  ## resolve the lock files anew; ARGS="--upgrade" for newer versions
 	$(BIN)/python scripts/lock.py $(ARGS)
