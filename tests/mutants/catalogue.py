@@ -8,6 +8,7 @@ fail; without the change it passes.
 from tests.mutants.access import ACCESS_CATALOGUE
 from tests.mutants.control import CONTROL_CATALOGUE
 from tests.mutants.mutant import Mutant
+from tests.mutants.policy import POLICY_CATALOGUE
 
 PLANNING = "operator/hourglass_operator/planning"
 RUNTIME = "operator/hourglass_operator/runtime"
@@ -402,4 +403,4 @@ _OPERATOR = (
     ),
 )
 
-CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE, *ACCESS_CATALOGUE)
+CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE, *ACCESS_CATALOGUE, *POLICY_CATALOGUE)
