@@ -7,10 +7,9 @@ from typing import Any
 
 from hourglass_common.domain.tenancy import REQUESTED_BY, Policy
 
-from tests.support.tenants import SYSTEM, Rule
+from tests.support.tenants import IMAGE, SYSTEM, Rule
 
 _DIGEST = "@sha256:" + "a" * 64
-IMAGE = f"registry.example.com/team/performer{_DIGEST}"
 OTHER_IMAGE = f"registry.example.com/team/stealer{_DIGEST}"
 SPEC: dict[str, Any] = {"avsAddress": "0xAb", "image": IMAGE}
 POLICY = Policy(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hourglass_common.domain.access import Attributes, Caller, Proof, Verdict
@@ -49,7 +50,9 @@ from tests.support.control_plane import (
     why_not_startable,
     write_kubeconfig,
 )
+from tests.support.operator_cluster import until
 
+IMAGE = "registry.example.com/team/performer@sha256:" + "a" * 64
 OPERATOR, SYSTEM = "hourglass-operator", "hourglass-system"
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
@@ -212,6 +215,62 @@ def _caches(client: KubeClient, namespace: str) -> Caches:
         drain_leases=Nothing(LEASES),
         endpoint_slices=Nothing(ENDPOINT_SLICES),
     )
+
+
+@dataclass(frozen=True)
+class Users:
+    """The API as each of three users, in the tenant's namespace."""
+
+    namespace: str
+    admin: KubeClient
+    operator: KubeClient
+    tenant: KubeClient
+
+    async def made(self, spec: Mapping[str, Any] | None = None, **meta: Any) -> Manifest:
+        """Make a performer as the operator, whom no policy asks."""
+        body = performer(f"p-{uuid4().hex[:8]}", spec or {}, **meta)
+        return await self.operator.create(PERFORMERS, self.namespace, body)
+
+    async def gone(self, name: str) -> None:
+        async def ask() -> bool | None:
+            try:
+                await self.admin.get(PERFORMERS, self.namespace, name)
+            except KubeError as error:
+                return error.is_not_found or None
+            return None
+
+        await until(ask, f"{name} is gone", seconds=60)  # the collector may be listing anew
+
+    async def until_refused(
+        self, body: Manifest, words: str, *, user: KubeClient | None = None
+    ) -> None:
+        async def refused() -> bool | None:
+            try:
+                await (user or self.tenant).create(PERFORMERS, self.namespace, body, dry_run=True)
+            except KubeError as error:
+                return words in error.message or None
+            return None
+
+        await until(refused, f"the API refuses: {words}")
+
+    async def until_taken(self, body: Manifest, *, user: KubeClient | None = None) -> None:
+        async def taken() -> bool | None:
+            try:
+                await (user or self.tenant).create(PERFORMERS, self.namespace, body, dry_run=True)
+            except KubeError:
+                return None
+            return True
+
+        await until(taken, "the API takes it")
+
+
+def performer(name: str, spec: Mapping[str, Any], **meta: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": PERFORMERS.api_version,
+        "kind": "Performer",
+        "metadata": {"name": name, **meta},
+        "spec": {"avsAddress": "0xAb", "image": IMAGE, **spec},
+    }
 
 
 @contextmanager

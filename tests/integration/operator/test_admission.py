@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,6 @@ from hourglass_common.kube.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
     PERFORMERS,
-    Manifest,
 )
 from hourglass_operator.admission import POLICY, RIGHTS, STATUS, admission_manifests
 
@@ -37,7 +35,6 @@ from tests.support.hostile_specs import (
     scheduling,
     secrets,
 )
-from tests.support.hostile_specs import SPEC as BASE
 from tests.support.operator_cluster import until
 from tests.support.targets import ADMISSION, REAL
 from tests.support.tenants import (
@@ -47,9 +44,11 @@ from tests.support.tenants import (
     SYSTEM,
     Rule,
     Tenancy,
+    Users,
     apply,
     in_force,
     own_api,
+    performer,
     settle,
 )
 
@@ -86,48 +85,14 @@ def tenancy(api: ControlPlane) -> Tenancy:
     return asyncio.run(made())
 
 
-@dataclass(frozen=True)
-class Api:
-    """The API as each of three users, in the tenant's namespace."""
-
-    namespace: str
-    admin: KubeClient
-    operator: KubeClient
-    tenant: KubeClient
-
-    async def made(self, spec: Mapping[str, Any] | None = None, **meta: Any) -> Manifest:
-        """Make a performer as the operator, whom no policy asks."""
-        body = performer(f"p-{uuid4().hex[:8]}", spec or {}, **meta)
-        return await self.operator.create(PERFORMERS, self.namespace, body)
-
-    async def gone(self, name: str) -> None:
-        async def ask() -> bool | None:
-            try:
-                await self.admin.get(PERFORMERS, self.namespace, name)
-            except KubeError as error:
-                return error.is_not_found or None
-            return None
-
-        await until(ask, f"{name} is gone")
-
-
-def performer(name: str, spec: Mapping[str, Any], **meta: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": PERFORMERS.api_version,
-        "kind": "Performer",
-        "metadata": {"name": name, **meta},
-        "spec": {**BASE, **spec},
-    }
-
-
 @pytest.fixture
-async def users(tenancy: Tenancy) -> AsyncIterator[Api]:
+async def users(tenancy: Tenancy) -> AsyncIterator[Users]:
     async with AsyncExitStack() as stack:
         admin, operator, tenant = [
             await stack.enter_async_context(tenancy.client(account))
             for account in ("", OPERATOR, tenancy.account)
         ]
-        yield Api(tenancy.namespace, admin, operator, tenant)
+        yield Users(tenancy.namespace, admin, operator, tenant)
 
 
 @pytest.fixture
@@ -135,12 +100,12 @@ def commands(tenancy: Tenancy, tmp_path: Path) -> Commands:
     return Commands(tenancy.kubeconfig(tenancy.account), tenancy.namespace, tmp_path)
 
 
-async def test_the_types_of_all_expressions_are_right(users: Api) -> None:
+async def test_the_types_of_all_expressions_are_right(users: Users) -> None:
     for name in (RIGHTS, STATUS, POLICY):
         assert await _warnings(users.admin, name) == []
 
 
-async def test_a_misspelt_field_in_an_expression_is_warned_of(users: Api) -> None:
+async def test_a_misspelt_field_in_an_expression_is_warned_of(users: Users) -> None:
     spec = (await users.admin.get(POLICIES, None, RIGHTS))["spec"]
     name = f"misspelt-{users.namespace}"
     wrong = [{"expression": "object.spec.imige == 'a'"}]
@@ -164,7 +129,7 @@ async def _warnings(client: KubeClient, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 8])
-async def test_any_number_of_secrets_is_let_through_or_refused(users: Api, number: int) -> None:
+async def test_any_number_of_secrets_is_let_through_or_refused(users: Users, number: int) -> None:
     own = OWN[:number]
     good = performer("many", {**secrets(*own), **pulls(*own)})
     await users.tenant.create(PERFORMERS, users.namespace, good, dry_run=True)
@@ -177,7 +142,7 @@ async def test_any_number_of_secrets_is_let_through_or_refused(users: Api, numbe
         assert caught.value.code is Code.PERMISSION_DENIED
 
 
-async def test_all_that_can_be_asked_at_once_is_within_the_cost_limit(users: Api) -> None:
+async def test_all_that_can_be_asked_at_once_is_within_the_cost_limit(users: Users) -> None:
     old = await users.made(blue_green())
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "a-uid"}
     taints = [{"key": f"team-{n}", "operator": "Exists"} for n in range(64)]
@@ -195,28 +160,31 @@ async def test_all_that_can_be_asked_at_once_is_within_the_cost_limit(users: Api
     await users.tenant.replace(PERFORMERS, users.namespace, new, dry_run=True)
 
 
-async def test_under_an_older_crd_no_reference_is_past_the_last_that_is_looked_at(
-    users: Api,
-) -> None:
-    path = "spec/properties/config/properties/environmentFrom/maxItems"
-    where = f"/spec/versions/0/schema/openAPIV3Schema/properties/{path}"
-    crd = f"performers.{_GROUP}"
-
-    async def bound(number: int) -> None:
-        change = [{"op": "replace", "path": where, "value": number}]
-        await users.admin.json_patch(CUSTOM_RESOURCE_DEFINITIONS, None, crd, change)
-
-    body = performer("many", secrets(*OWN, OWN[0]))
-    await bound(64)
+async def test_an_expression_has_room_for_two_checks_and_not_for_three(users: Users) -> None:
+    """Why the policies have one in each: at three, even who may do everything is refused."""
+    check = "authorizer.group('').resource('secrets').namespace('a').name('b').check('get')"
+    spec = (await users.admin.get(POLICIES, None, RIGHTS))["spec"]
+    spec = {key: spec[key] for key in ("failurePolicy", "matchConstraints")}
+    binding = {"policyName": "probe", "validationActions": ["Deny"]}
+    bindings = KINDS["ValidatingAdmissionPolicyBinding"]
+    await users.admin.create(bindings, None, {"metadata": {"name": "probe"}, "spec": binding})
+    body = performer("plain", {})
     try:
-        words = "denied request: spec.config.environmentFrom: Too many: 9: must have at most 8"
-        await _until_refused(users, body, words)
+        for number in (3, 2):
+            tests = [{"expression": " && ".join([f"{check}.allowed()"] * number)}]
+            policy = {"metadata": {"name": "probe"}, "spec": {**spec, "validations": tests}}
+            await apply(users.admin, {"kind": "ValidatingAdmissionPolicy", **policy})
+            if number == 3:
+                await users.until_refused(body, "cost limit exceeded", user=users.admin)
+            else:
+                await users.until_taken(body, user=users.admin)
     finally:
-        await bound(8)
-        await _until_refused(users, body, "is invalid: [spec.config.environmentFrom: Too many: 9")
+        await users.admin.delete(bindings, None, "probe")
+        await users.admin.delete(POLICIES, None, "probe")
+        await users.until_taken(body)
 
 
-async def test_the_status_is_written_by_the_operator_alone(users: Api) -> None:
+async def test_the_status_is_written_by_the_operator_alone(users: Users) -> None:
     made = await users.made()
     name = made["metadata"]["name"]
     elsewhere = {"status": {"grpcEndpoint": "169.254.169.254:80"}}
@@ -230,14 +198,14 @@ async def test_the_status_is_written_by_the_operator_alone(users: Api) -> None:
     assert written["status"]["phase"] == "Running"
 
 
-async def test_a_status_in_a_manifest_is_dropped(users: Api) -> None:
+async def test_a_status_in_a_manifest_is_dropped(users: Users) -> None:
     body = {**performer("claims", {}), "status": {"grpcEndpoint": "169.254.169.254:80"}}
     made = await users.tenant.create(PERFORMERS, users.namespace, body, dry_run=True)
     assert made["status"] == {"observedGeneration": -1}
 
 
 async def test_labels_annotations_and_scale_need_no_right_to_the_secrets(
-    users: Api, commands: Commands
+    users: Users, commands: Commands
 ) -> None:
     made = await users.made({**secrets("db"), "image": "from.before/x:1"})
     name = made["metadata"]["name"]
@@ -253,14 +221,14 @@ async def test_labels_annotations_and_scale_need_no_right_to_the_secrets(
 
 
 @pytest.mark.parametrize("cascade", ["background", "foreground", "orphan"])
-async def test_what_is_deleted_goes(users: Api, commands: Commands, cascade: str) -> None:
+async def test_what_is_deleted_goes(users: Users, commands: Commands, cascade: str) -> None:
     made = await users.made(secrets("db"))
     name = made["metadata"]["name"]
     await commands.kubectl("delete", "performer", name, f"--cascade={cascade}", "--wait=false")
     await users.gone(name)
 
 
-async def test_the_garbage_collector_removes_what_lost_its_owner(users: Api) -> None:
+async def test_the_garbage_collector_removes_what_lost_its_owner(users: Users) -> None:
     owners = []
     for name in (f"stays-{uuid4().hex[:6]}", f"goes-{uuid4().hex[:6]}"):
         made = await users.admin.create(CONFIG_MAPS, users.namespace, {"metadata": {"name": name}})
@@ -278,7 +246,7 @@ async def test_the_garbage_collector_removes_what_lost_its_owner(users: Api) -> 
     await users.gone(name)
 
 
-async def test_a_namespace_with_performers_can_be_deleted(users: Api, namespace: str) -> None:
+async def test_a_namespace_with_performers_can_be_deleted(users: Users, namespace: str) -> None:
     await users.admin.create(NAMESPACES, None, {"metadata": {"name": namespace}})
     body = performer("demo", secrets("db"), finalizers=["example.com/held"])
     await users.operator.create(PERFORMERS, namespace, body)
@@ -313,7 +281,7 @@ WITHIN = {
 
 @pytest.mark.parametrize("spec", [*({k: v} for k, v in HOST.items()), WITHIN], ids=str)
 async def test_what_the_schema_does_not_know_is_never_kept(
-    users: Api, commands: Commands, spec: Mapping[str, Any]
+    users: Users, commands: Commands, spec: Mapping[str, Any]
 ) -> None:
     """kubectl refuses it, PerformerControl has no words for it, and the bare API drops it."""
     body = performer("host", spec)
@@ -336,60 +304,59 @@ async def test_what_the_schema_does_not_know_is_never_kept(
     ids=["digest", "registries", "namespaces"],
 )
 async def test_the_policy_can_be_made_stricter_and_laxer(
-    users: Api, policy: Policy, spec: Mapping[str, Any], words: str
+    users: Users, policy: Policy, spec: Mapping[str, Any], words: str
 ) -> None:
     await _set(users, policy)
     try:
-        await _until_refused(users, performer("plain", spec), words)
+        await users.until_refused(performer("plain", spec), words)
     finally:
         await _set(users, Policy())
-        await _until_taken(users, performer("plain", spec))
+        await users.until_taken(performer("plain", spec))
 
 
-async def test_the_policies_can_be_taken_away_and_put_back(users: Api) -> None:
+async def test_the_policies_can_be_taken_away_and_put_back(users: Users) -> None:
     about = admission_manifests(Policy(), name=OPERATOR, namespace=SYSTEM)
     made = [manifest for documents in about.values() for manifest in documents]
     bad = performer("bad", scheduling(tolerations=[{"operator": "Exists"}]))
     for manifest in made:
         await users.admin.delete(KINDS[manifest["kind"]], None, manifest["metadata"]["name"])
     try:
-        await _until_taken(users, bad)
+        await users.until_taken(bad)
     finally:
         for manifest in made:
             await apply(users.admin, manifest)
-        await _until_refused(users, bad, "stay off the nodes of the control plane")
-        await _until_refused(users, performer("bad", secrets("db")), 'get secrets "db"')
-    await _until_taken(users, performer("good", {}))
+        await users.until_refused(bad, "stay off the nodes of the control plane")
+        await users.until_refused(performer("bad", secrets("db")), 'get secrets "db"')
+    await users.until_taken(performer("good", {}))
 
 
-async def test_a_doubtful_word_in_the_policy_is_refused(users: Api) -> None:
+async def test_a_doubtful_word_in_the_policy_is_refused(users: Users) -> None:
     change = [{"op": "replace", "path": "/spec/variables/1/expression", "value": "perhaps"}]
     with pytest.raises(KubeError, match="undeclared reference to 'perhaps'"):
         await users.admin.json_patch(POLICIES, None, POLICY, change)
 
 
-async def _set(users: Api, policy: Policy) -> None:
+async def test_under_an_older_crd_no_reference_is_past_the_last_that_is_looked_at(
+    users: Users,
+) -> None:
+    path = "spec/properties/config/properties/environmentFrom/maxItems"
+    where = f"/spec/versions/0/schema/openAPIV3Schema/properties/{path}"
+    crd = f"performers.{_GROUP}"
+
+    async def bound(number: int) -> None:
+        change = [{"op": "replace", "path": where, "value": number}]
+        await users.admin.json_patch(CUSTOM_RESOURCE_DEFINITIONS, None, crd, change)
+
+    body = performer("many", secrets(*OWN, OWN[0]))
+    await bound(64)
+    try:
+        words = "denied request: spec.config.environmentFrom: Too many: 9: must have at most 8"
+        await users.until_refused(body, words)
+    finally:
+        await bound(8)
+        await users.until_refused(body, "is invalid: [spec.config.environmentFrom: Too many: 9")
+
+
+async def _set(users: Users, policy: Policy) -> None:
     for manifest in admission_manifests(policy, name=OPERATOR, namespace=SYSTEM)["policy"]:
         await apply(users.admin, manifest)
-
-
-async def _until_refused(users: Api, body: Manifest, words: str) -> None:
-    async def refused() -> bool | None:
-        try:
-            await users.tenant.create(PERFORMERS, users.namespace, body, dry_run=True)
-        except KubeError as error:
-            return words in error.message or None
-        return None
-
-    await until(refused, f"the API refuses: {words}")
-
-
-async def _until_taken(users: Api, body: Manifest) -> None:
-    async def taken() -> bool | None:
-        try:
-            await users.tenant.create(PERFORMERS, users.namespace, body, dry_run=True)
-        except KubeError:
-            return None
-        return True
-
-    await until(taken, "the API takes it")
