@@ -23,12 +23,14 @@ from hourglass_services.executor.servicer import (
     ExecutorServicer,
     ManagementServicer,
 )
+from hourglass_services.inspection.servicer import INSPECTION_SERVICE, InspectionServicer
 from hourglass_services.rpc.channel import open_channel
 from hourglass_services.rpc.server import RpcServer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from .api.challenge import Challenges
 from .api.deployments import Deployments, Times
+from .api.inspection import Inspection
 from .api.tasks import AvsPolicy, Identity, TaskService
 from .deployers.choose import configured, mode_for
 from .deployers.deployment import Mode
@@ -152,15 +154,17 @@ class _Executor:
         assert verification is not None
         signer = EcdsaSigner(key.private_key)
         certificate = verification.certificate_verifier
+        challenges = Challenges(
+            operator_address=settings.operator.address,
+            signer=signer.address if settings.authentication.enabled else "",
+            new_token=lambda: secrets.token_hex(32),
+            clock=clock,
+        )
+        self.inspection = Inspection(dispatcher, challenges, settings.operator.address)
         self.deployments = Deployments(
             store=store,
             dispatcher=dispatcher,
-            challenges=Challenges(
-                operator_address=settings.operator.address,
-                signer=signer.address if settings.authentication.enabled else "",
-                new_token=lambda: secrets.token_hex(32),
-                clock=clock,
-            ),
+            challenges=challenges,
             mode_for=lambda avs: mode_for(avs, settings),
             new_id=_new_id,
             times=_times(settings),
@@ -191,12 +195,15 @@ async def _serve(
     on_ready: Ready | None,
 ) -> None:
     tasks = (EXECUTOR_SERVICE, ExecutorServicer(executor.tasks))
-    management = (MANAGEMENT_SERVICE, ManagementServicer(executor.deployments))
+    management = (
+        (MANAGEMENT_SERVICE, ManagementServicer(executor.deployments)),
+        (INSPECTION_SERVICE, InspectionServicer(executor.inspection)),
+    )
     ports = (settings.grpc_port, settings.management_server_grpc_port)
     apart = ports[1] not in (0, ports[0])
-    servers = [RpcServer([tasks] if apart else [tasks, management])]
+    servers = [RpcServer([tasks] if apart else [tasks, *management])]
     if apart:
-        servers.append(RpcServer([management]))
+        servers.append(RpcServer(management))
     serving = False
 
     def ready() -> str | None:
