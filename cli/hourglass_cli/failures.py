@@ -1,4 +1,4 @@
-"""Finding our own error in what a program raised."""
+"""Finding the error that counts in what a program raised."""
 
 from hourglass_common.domain.errors import HourglassError
 
@@ -13,3 +13,10 @@ def first_of_ours(error: BaseException) -> HourglassError | None:
             if found is not None:
                 return found
     return None
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """Return the one error that nested groups were put around; the group where it holds more."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

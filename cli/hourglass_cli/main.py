@@ -1,32 +1,53 @@
-"""The command ``hourglass``. Nothing but typer is imported until a command runs.
+"""The commands ``hourglass`` and ``kubectl-hourglass``. Nothing but typer is imported until one
+runs.
 
 Exit codes: 0 done, 1 failed (one line on stderr says what, and what to do next), 2 wrong usage,
 124 out of time, 130 interrupted.
 """
 
 import sys
+from typing import Any
 
 import typer
 from typer._click.exceptions import UsageError  # typer exports only what it derives from
 
-from .commands import performer, programs, task
+from .commands import completion, performer, programs, task
+from .groups import Group
+from .session import Host
+from .target import Program
 
 EXIT_FAILED = 1
 EXIT_TIMEOUT = 124
 EXIT_INTERRUPTED = 130
 
+_SETTINGS: dict[str, Any] = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "cls": Group,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
 app = typer.Typer(
     name="hourglass",
     help="Run gRPC task performers on Kubernetes, in docker or as plain processes.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 124 out of time, 130 interrupted.",
+    **_SETTINGS,
 )
 programs.add_to(app)
 app.add_typer(task.app, name="task")
 app.add_typer(performer.app, name="performer")
+
+kubectl_app = typer.Typer(
+    name="kubectl-hourglass",
+    help=f"{performer.HELP} Asked is the Kubernetes API, unless --control is given.",
+    epilog=performer.EPILOG,
+    **_SETTINGS,
+)
+performer.add_commands(kubectl_app)
+
+completion.add_to(app)
+completion.add_to(kubectl_app, shells=False)
 
 
 def main() -> None:
@@ -34,10 +55,27 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def kubectl_main() -> None:
+    """As ``main``, for ``kubectl hourglass``."""
+    sys.exit(run(sys.argv[1:], Host(Program.KUBECTL)))
+
+
+def kubectl_complete_main() -> None:
+    """Answer kubectl, which runs this to complete ``kubectl hourglass``."""
+    sys.exit(run(["__complete", "--", *sys.argv[1:]], Host(Program.KUBECTL)))
+
+
+def run(arguments: list[str], host: Host | None = None) -> int:
     """Run one command line and return its exit code; errors are words on stderr, no traceback."""
+    host = host or Host()
+    tree = kubectl_app if host.program is Program.KUBECTL else app
     try:
-        result = app(arguments, standalone_mode=False, prog_name="hourglass")
+        result = tree(
+            list(map(_joined, arguments)),
+            standalone_mode=False,
+            prog_name=host.program.value,
+            obj=host,
+        )
     except UsageError as error:
         error.show()
         return error.exit_code
@@ -51,6 +89,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _failed(error)
     return result if isinstance(result, int) else 0
+
+
+def _joined(argument: str) -> str:
+    """Return ``-n=x`` as ``-nx``: kubectl takes both, and its users write both."""
+    if len(argument) > 3 and argument[0] == "-" and argument[1].isalpha() and argument[2] == "=":
+        return argument[:2] + argument[3:]
+    return argument
 
 
 def _failed(error: Exception) -> int:

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="Submit tasks.", no_args_is_help=True, rich_markup_mode=None)
+from hourglass_cli.groups import Group
+
+app = typer.Typer(help="Submit tasks.", no_args_is_help=True, rich_markup_mode=None, cls=Group)
 
 
 class TaskFormat(StrEnum):

@@ -49,7 +49,8 @@ class KubeClient:
     ``KubeUnavailableError`` where there was no answer, or none that can be read.
 
     A PATCH names its kind after ``user_agent``, as in ``hourglass/0.1.0 (apply)``: an audit log
-    records the agent, and not the content type. ``answered`` is told the method and the status
+    records the agent, and not the content type. ``acting_as`` names a user to be taken for: the API
+    grants that to whoever may impersonate. ``answered`` is told the method and the status
     code of each answer, ``<error>`` where there was none.
     """
 
@@ -59,11 +60,13 @@ class KubeClient:
         *,
         timeout_seconds: float = 15.0,
         user_agent: str = f"hourglass/{version('hourglass')}",
+        acting_as: str = "",
         answered: Callable[[str, str], None] | None = None,
     ) -> None:
         self.connection = connection
         self._timeout = timeout_seconds
         self._user_agent = user_agent
+        self._acting_as = acting_as
         self._answered = answered
         self._session: aiohttp.ClientSession | None = None
 
@@ -327,6 +330,8 @@ class KubeClient:
         asked = {key: value for key, value in query.items() if value}
         url = self.connection.server + path + ("?" + urlencode(asked) if asked else "")
         headers = {"Accept": _JSON, "User-Agent": self._user_agent}
+        if self._acting_as:
+            headers["Impersonate-User"] = self._acting_as
         if data is not None:
             headers["Content-Type"] = content_type
         if content_type in _PATCH_NAMES:

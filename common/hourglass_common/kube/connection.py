@@ -23,6 +23,12 @@ class Connection:
     authorization: Callable[[], Awaitable[str | None]]
     namespace: str = "default"
 
+    @property
+    def shown(self) -> str:
+        """The URL as people may see it: without the name and password that it may hold."""
+        scheme, separator, rest = self.server.partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
 
 async def connect(kubeconfig: str | Path | None = None, context: str | None = None) -> Connection:
     """Return the connection of ``kubeconfig``, else of $KUBECONFIG, the pod, ~/.kube/config.

@@ -69,6 +69,9 @@ def test_wrong_usage_is_exit_code_2_and_says_what(arguments: tuple[str, ...], wo
     [
         (("performer", "list", "--control", "127.0.0.1:1"), "--control"),
         (("performer", "get", "x", "--control", "127.0.0.1:1"), "--control"),
+        (("performer", "get", "-w", "--control", "127.0.0.1:1"), "--control"),
+        (("performer", "watch", "--control", "127.0.0.1:1"), "--control"),
+        (("performer", "status", "x", "--wait", "--control", "127.0.0.1:1"), "--control"),
         (
             ("task", "submit", "--avs=0x1", "--payload=0x4", "--executor=127.0.0.1:1"),
             "--executor",

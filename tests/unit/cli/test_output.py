@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from hourglass_cli.commands.output import Format, age, listing, one
 from hourglass_cli.payload import shown
+from hourglass_cli.show.output import Format, age, listing, one
 
 NOW = datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
 PERFORMER: dict[str, Any] = {
