@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer._click.exceptions import UsageError  # typer exports only what it derives from
 
-from .commands import completion, performer, programs, task
+from .commands import check, completion, performer, programs, report, task
 from .groups import Group
 from .session import Host
 from .target import Program
@@ -46,6 +46,9 @@ kubectl_app = typer.Typer(
 )
 performer.add_commands(kubectl_app)
 
+for each in (app, kubectl_app):
+    each.command("check")(check.check)
+    each.command("report")(report.report)
 completion.add_to(app)
 completion.add_to(kubectl_app, shells=False)
 
