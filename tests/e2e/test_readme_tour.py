@@ -21,7 +21,12 @@ def has_the_reader_s_ports() -> bool:
     return True
 
 
-TOURS = ("README.md", "docs/how-to/roll-out.md", "docs/how-to/use-the-control-api.md")
+TOURS = (
+    "README.md",
+    "docs/how-to/roll-out.md",
+    "docs/how-to/use-the-command-line.md",
+    "docs/how-to/use-the-control-api.md",
+)
 
 
 @pytest.mark.parametrize("document", TOURS)
