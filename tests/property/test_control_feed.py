@@ -1,230 +1,280 @@
-"""The watch feed: whoever reads it, cut off anywhere, ends with what there is."""
+"""The watch feed: whoever reads it, on any replica, cut off anywhere, ends with what there is."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from hourglass_operator.control.feed import Feed, Watcher, parse_token, snapshot, token_of
+from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS, PODS
+from hourglass_operator.control.feed import Watcher
+from hourglass_operator.control.token import parse_token
+from hourglass_operator.control.views import Views
+from hourglass_operator.control.watching import opening, resync
 from hourglass_services.control.port import EventKind, Filter, PerformerView, WatchEvent
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-HISTORY = 4
-BUFFER = 5
+from tests.support.played_caches import History, PlayedCaches, World
+
+BUFFER = 3
+HISTORY = 8
 AVS = st.sampled_from(["0xa", "0xb"])
-NAMES = st.sampled_from(["p", "q", "r", "s", "t", "u"])
+NAMES = st.sampled_from(["p", "q"])
+REPLICAS = st.integers(0, 1)
+KINDS = st.integers(0, 2)
+QUICK = st.sets(REPLICAS)
+"""Replicas that hear of a change at once."""
+Known = Mapping[str, tuple[str, tuple[Endpoint, ...]]]
 
 
-def view(name: str, avs: str, version: int) -> PerformerView:
-    meta = {"namespace": "ns", "name": name, "resourceVersion": str(version)}
-    return PerformerView({"metadata": meta, "spec": {"avsAddress": avs}})
+def performer(avs: str) -> dict[str, Any]:
+    return {"metadata": {}, "spec": {"avsAddress": avs}}
+
+
+def endpoint_slice(name: str, pods: list[str], *, staged: bool) -> dict[str, Any]:
+    labels = {
+        "hourglass.eigenlayer.io/performer": name,
+        "kubernetes.io/service-name": f"performer-{name}{'-staged' if staged else ''}",
+    }
+    return {
+        "metadata": {"labels": labels},
+        "ports": [{"name": "grpc", "port": 9090}],
+        "endpoints": [
+            {"addresses": ["10.0.0.1"], "targetRef": {"name": pod}} for pod in sorted(set(pods))
+        ],
+    }
+
+
+def pod(name: str, *, revision: str, serving: bool) -> dict[str, Any]:
+    labels = {
+        "hourglass.eigenlayer.io/performer": name,
+        "hourglass.eigenlayer.io/revision": revision,
+        "hourglass.eigenlayer.io/serving": "true" if serving else "false",
+    }
+    port = {"name": "grpc", "containerPort": 9090}
+    return {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"ports": [port]}]},
+        "status": {"podIP": "10.0.0.1"},
+    }
+
+
+class Replica:
+    def __init__(self, world: World) -> None:
+        self.caches = PlayedCaches.of(world)
+        self.views = Views(self.caches.caches(), history=HISTORY)
+        self.feed = self.views.synced()
+
+    def has_got_to(self, versions: tuple[int, ...]) -> bool:
+        reached = self.views.caches.versions()
+        return all(now >= then for now, then in zip(reached[1:], versions[1:], strict=True))
+
+    def shown(self, wanted: Filter) -> Known:
+        there = self.views.objects
+        views = [self.views.view(k, m) for k, m in there.items() if wanted.matches(m)]
+        return {name(view): state(view) for view in views}
 
 
 class Reader:
-    """A client: knows what it was told, and the last token."""
+    """A client: knows what it was told, and what it knew at the last token."""
 
     def __init__(self, avs: str) -> None:
         self.wanted = Filter(avs=avs)
-        self.known: dict[str, str] = {}
-        self.fresh: dict[str, str] | None = None
+        self.known: dict[str, Any] = {}
+        self.certain: dict[str, Any] = {}
+        self.fresh: dict[str, Any] | None = {}
         self.token = ""
+        self.blurred: tuple[int, ...] | None = None
+        self.replica: Replica | None = None
         self.watcher: Watcher | None = None
         self.unread: list[WatchEvent] = []
-        self.told: set[tuple[str, str, EventKind]] = set()
 
     def read(self, event: WatchEvent) -> None:
-        self.token = event.resume_token or self.token
         match event.kind:
             case EventKind.RESYNC:
                 self.fresh = {}
             case EventKind.SNAPSHOT_DONE:
-                if self.fresh is not None:
-                    self.known, self.fresh = self.fresh, None
+                assert self.fresh is not None
+                self.known, self.fresh = self.fresh, None
             case _:
-                assert event.performer is not None
-                self._apply(event, event.performer.manifest["metadata"])
+                self._apply(event)
+        if event.resume_token:
+            self.token, self.certain = event.resume_token, dict(self.known)
 
-    def _apply(self, event: WatchEvent, meta: dict[str, Any]) -> None:
-        name, version = meta["name"], meta["resourceVersion"]
+    def _apply(self, event: WatchEvent) -> None:
+        assert event.performer is not None
+        found, new = name(event.performer), state(event.performer)
         if self.fresh is not None:
-            self.fresh[name] = version
+            if event.kind is not EventKind.DELETED:
+                self.fresh[found] = new
             return
-        assert (name, version, event.kind) not in self.told, "told twice without a break"
-        self.told.add((name, version, event.kind))
         if event.kind is EventKind.DELETED:
-            self.known.pop(name, None)
-        else:
-            self.known[name] = version
+            assert found in self.known or self.blurred, "gone twice"
+            self.known.pop(found, None)
+            return
+        assert self.known.get(found) != new or self.blurred, "told twice"
+        self.known[found] = new
+
+    def break_off(self) -> None:
+        """What came after the last token is sent again."""
+        if self.watcher is not None and self.replica is not None:
+            self.replica.feed.watchers.remove(self.watcher)
+        self.replica, self.watcher, self.unread = None, None, []
+        self.known = dict(self.certain)
+        self.fresh = None if self.token else {}
 
 
-class FeedMachine(RuleBasedStateMachine):
-    """One kind's changes come singly or many at one version, as from a list."""
+class WatchMachine(RuleBasedStateMachine):
+    """Two replicas read three kinds, each at its own pace; a reader jumps between the two."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.version = 10
-        self.other = 5
-        self.objects: dict[str, PerformerView] = {
-            "p": view("p", "0xa", 3),
-            "q": view("q", "0xa", 4),
-        }
-        self.feed = Feed((self.version, self.other), history=HISTORY)
+    @initialize()
+    def begin(self) -> None:
+        self.world = World(
+            {kind.plural: History(kind) for kind in (PERFORMERS, ENDPOINT_SLICES, PODS)}
+        )
+        self.world.put("performers", ("ns", "p"), performer("0xa"))
+        self.replicas = [Replica(self.world), Replica(self.world)]
         self.reader = Reader("0xa")
 
-    def put(self, name: str, avs: str | None) -> None:
-        old = self.objects.pop(name, None)
-        before = old.manifest if old else None
-        versions = (self.version, self.other)
+    @rule(name=NAMES, avs=AVS | st.none(), quick=QUICK)
+    def change_a_performer(self, name: str, avs: str | None, quick: set[int]) -> None:
         if avs is None:
-            if old is not None:
-                self.feed.publish(EventKind.DELETED, old, versions)
-            return
-        # Versions of objects are their own; the cache's is that of the list or the event.
-        self.serial = getattr(self, "serial", 100) + 1
-        new = self.objects[name] = view(name, avs, self.serial)
-        self.feed.publish(
-            EventKind.ADDED if old is None else EventKind.MODIFIED, new, versions, before
-        )
+            self.world.delete("performers", ("ns", name))
+        else:
+            self.world.put("performers", ("ns", name), performer(avs))
 
-    @rule(changes=st.lists(st.tuples(NAMES, AVS | st.none()), min_size=1, max_size=4))
-    def change(self, changes: list[tuple[str, str | None]]) -> None:
-        self.version += 1
-        for name, avs in changes:
-            self.put(name, avs)
+    @rule(
+        name=NAMES,
+        pods=st.lists(st.sampled_from("12"), max_size=2) | st.none(),
+        staged=st.booleans(),
+        quick=QUICK,
+    )
+    def change_a_slice(
+        self, name: str, pods: list[str] | None, staged: bool, quick: set[int]
+    ) -> None:
+        key = ("ns", f"{name}-{'staged' if staged else 'slice'}")
+        if pods is None:
+            self.world.delete("endpointslices", key)
+        else:
+            named = [f"{name}-{each}" for each in pods]
+            made = endpoint_slice(name, named, staged=staged)
+            self.world.put("endpointslices", key, made)
+        self._tell(quick, 1)
 
-    @rule(name=NAMES)
-    def change_by_the_other_kind(self, name: str) -> None:
-        if name in self.objects:
-            self.other += 1
-            self.put(name, self.objects[name].manifest["spec"]["avsAddress"])
+    @rule(
+        name=NAMES,
+        number=st.sampled_from("12"),
+        revision=AVS | st.none(),
+        serving=st.booleans(),
+        quick=QUICK,
+    )
+    def change_a_pod(
+        self, name: str, number: str, revision: str | None, serving: bool, quick: set[int]
+    ) -> None:
+        key = ("ns", f"{name}-{number}")
+        if revision is None:
+            self.world.delete("pods", key)
+        else:
+            self.world.put("pods", key, pod(name, revision=revision, serving=serving))
+        self._tell(quick, 2)
 
-    @rule()
-    def connect(self) -> None:
-        reader = self.reader
-        if reader.watcher is not None:
-            return
-        if not reader.token:
-            reader.known, reader.fresh = {}, {}
-        reader.told = set()
-        reader.watcher = Watcher(reader.wanted, BUFFER)
-        self.feed.watchers.append(reader.watcher)
-        opening = self.feed.since(reader.token, reader.wanted) if reader.token else None
-        if opening is None:
-            opening = self.snapshot(resync=bool(reader.token))
-        reader.unread = list(opening)
+    def _tell(self, replicas: set[int], kind: int) -> None:
+        for replica in sorted(replicas):
+            self.replicas[replica].caches.all()[kind].read_all()
 
-    @rule(count=st.integers(1, 5))
-    def read(self, count: int) -> None:
-        for _ in range(count):
-            self.read_one()
+    @rule(replica=REPLICAS, kind=KINDS, count=st.integers(1, 5))
+    def a_replica_reads(self, replica: int, kind: int, count: int) -> None:
+        self.replicas[replica].caches.all()[kind].read(count)
 
-    @rule()
-    def read_all(self) -> None:
-        while self.reader.watcher and (self.reader.unread or not self.reader.watcher.idle):
-            self.read_one()
+    @rule(replica=REPLICAS, kind=KINDS)
+    def a_replica_lists_again(self, replica: int, kind: int) -> None:
+        self.replicas[replica].caches.all()[kind].list()
 
-    @rule(count=st.integers(0, 4))
-    def break_off(self, count: int = 0) -> None:
+    @rule(replica=REPLICAS)
+    def a_replica_is_restarted(self, replica: int) -> None:
+        if self.reader.replica is self.replicas[replica]:
+            self.reader.break_off()
+        self.replicas[replica] = Replica(self.world)
+
+    @rule(
+        replica=REPLICAS,
+        in_time=st.sampled_from([True, True, True, False]),
+        count=st.sampled_from([0, 1, 2, 1000]),
+    )
+    def connect_and_read(self, replica: int, in_time: bool, count: int) -> None:
+        self.reader.break_off()
+        self._connect(self.replicas[replica], in_time=in_time)
         self.read(count)
+
+    def _connect(self, replica: Replica, *, in_time: bool) -> None:
+        reader, feed = self.reader, replica.feed
+        for cache in replica.caches.all():
+            while in_time and feed.is_behind(reader.token, replica.views.caches.versions()):
+                version = cache.versions
+                cache.read(1)
+                if cache.versions == version:
+                    break
+        reader.replica, reader.watcher = replica, Watcher(reader.wanted, BUFFER)
+        feed.watchers.append(reader.watcher)
+        reader.unread = list(opening(replica.views, feed, reader.wanted, reader.token))
+        token = parse_token(reader.token, 4)
+        resynced = any(event.kind is EventKind.RESYNC for event in reader.unread)
+        assert token is None or resynced or replica.has_got_to(token.newest)
+        certain = token is None or resynced or replica.has_got_to(token.reached)
+        reader.blurred = None if certain or token is None else token.reached
+
+    @rule(count=st.sampled_from([1, 2, 1000]))
+    def read(self, count: int) -> None:
         reader = self.reader
-        if reader.watcher is not None:
-            self.feed.watchers.remove(reader.watcher)
-            reader.watcher, reader.unread, reader.fresh = None, [], None
+        while count and reader.watcher and (reader.unread or not reader.watcher.idle):
+            self._read_one()
+            count -= 1
 
-    @rule(count=st.integers(0, 4))
-    def break_off_and_come_back(self, count: int) -> None:
-        self.break_off(count)
-        self.connect()
-
-    @rule()
-    def restart_on_another_replica(self) -> None:
-        """Its history begins where its caches were whole."""
-        self.break_off()
-        self.feed = Feed((self.version, self.other), history=HISTORY)
-
-    @invariant()
-    def a_reader_who_has_read_all_knows_what_there_is(self) -> None:
+    def _read_one(self) -> None:
         reader = self.reader
-        if reader.watcher is None or reader.unread or not reader.watcher.idle:
-            return
-        assert reader.fresh is None
-        there = {
-            name: shown.manifest["metadata"]["resourceVersion"]
-            for name, shown in self.objects.items()
-            if reader.wanted.matches(shown.manifest)
-        }
-        assert reader.known == there
-
-    def teardown(self) -> None:
-        self.connect()
-        self.read_all()
-        self.a_reader_who_has_read_all_knows_what_there_is()
-
-    def read_one(self) -> None:
-        reader = self.reader
-        if reader.watcher is None:
+        if reader.watcher is None or reader.replica is None:
             return
         if not reader.unread:
             reader.unread = list(reader.watcher.take())
             if reader.watcher.missed:
-                reader.watcher.missed = False
-                reader.told = set()
-                reader.unread = list(self.snapshot(resync=True))
+                reader.watcher.begin()
+                views, feed = reader.replica.views, reader.replica.feed
+                reader.unread = list(resync(views, feed, reader.wanted, reader.token))
         if reader.unread:
             reader.read(reader.unread.pop(0))
 
-    def snapshot(self, *, resync: bool) -> tuple[WatchEvent, ...]:
-        wanted = self.reader.wanted
-        views = [shown for shown in self.objects.values() if wanted.matches(shown.manifest)]
-        return snapshot(views, self.feed.token, resync=resync)
+    @invariant()
+    def a_reader_who_has_read_all_knows_what_its_replica_shows(self) -> None:
+        reader = self.reader
+        if reader.watcher is None or reader.unread or not reader.watcher.idle:
+            return
+        assert reader.replica is not None
+        if reader.blurred and not reader.replica.has_got_to(reader.blurred):
+            return  # it knows of more than this replica does, and will be told again
+        assert reader.fresh is None
+        assert reader.known == reader.replica.shown(reader.wanted)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "reader"):
+            return
+        for replica in self.replicas:
+            for cache in replica.caches.all():
+                cache.read_all()
+        for replica in self.replicas:
+            if self.reader.replica is None:
+                self._connect(replica, in_time=True)
+            self.read(1000)
+            self.a_reader_who_has_read_all_knows_what_its_replica_shows()
+            self.reader.break_off()
 
 
-FeedMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
-TestFeed = FeedMachine.TestCase
+WatchMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=50)
+TestWatch = WatchMachine.TestCase
 
 
-def test_a_token_is_read_as_it_was_written_and_nothing_else_is() -> None:
-    assert parse_token(token_of((1, 22, 0)), 3) == (1, 22, 0)
-    for text in ("", "1.2", "1.2.3.4", "1.x.3", "1.-2.3", "1.².3", "1. 2.3"):
-        assert parse_token(text, 3) is None
+def name(view: PerformerView) -> str:
+    return str(view.manifest["metadata"]["name"])
 
 
-def test_a_token_from_before_the_feed_began_is_not_resumed() -> None:
-    feed = Feed((10, 10))
-    assert feed.since("9.10", Filter()) is None
-    assert feed.since("10.10", Filter()) == ()
-
-
-def test_a_token_from_a_replica_that_is_ahead_is_not_resumed() -> None:
-    assert Feed((10, 10)).since("10.11", Filter()) is None
-
-
-def test_a_full_buffer_drops_all_of_it_and_says_so() -> None:
-    feed = Feed((1,))
-    watcher = Watcher(Filter(), 2)
-    feed.watchers.append(watcher)
-    for version in (2, 3, 4, 5):
-        feed.publish(EventKind.MODIFIED, view("p", "0xa", version), (version,))
-    assert watcher.missed
-    assert watcher.take() == ()
-
-
-def test_what_was_made_at_once_has_its_token_at_the_end() -> None:
-    feed = Feed((1,))
-    watcher = Watcher(Filter())
-    feed.watchers.append(watcher)
-    for name, version in (("p", 2), ("q", 2), ("r", 3)):
-        feed.publish(EventKind.ADDED, view(name, "0xa", version), (version,))
-    assert [event.resume_token for event in watcher.take()] == ["", "2", "3"]
-    resumed = feed.since("1", Filter())
-    assert resumed is not None
-    assert [event.resume_token for event in resumed] == ["", "2", "3"]
-
-
-def test_a_token_that_the_history_has_forgotten_is_not_resumed() -> None:
-    feed = Feed((1,), history=2)
-    for version in (2, 3, 4):
-        feed.publish(EventKind.MODIFIED, view("p", "0xa", version), (version,))
-    assert feed.since("1", Filter()) is None
-    resumed = feed.since("2", Filter())
-    assert resumed is not None
-    assert [event.resume_token for event in resumed] == ["4"]
+def state(view: PerformerView) -> tuple[str, tuple[Endpoint, ...]]:
+    return view.manifest["metadata"]["resourceVersion"], view.endpoints

@@ -25,6 +25,9 @@ class Cache(Protocol):
     def versions(self) -> tuple[str, ...]: ...
 
     @property
+    def listed(self) -> tuple[str, ...]: ...
+
+    @property
     def is_synced(self) -> bool: ...
 
     def listen(self, on_change: Callable[[Change], None]) -> Callable[[], None]: ...
@@ -85,6 +88,10 @@ class Reflectors:
     @property
     def versions(self) -> tuple[str, ...]:
         return tuple(part.version for part in self._parts)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        return tuple(listed for part in self._parts for listed in part.listed)
 
     @property
     def is_synced(self) -> bool:

@@ -9,14 +9,21 @@ from .watch_state import key_of
 
 SERVICE_NAME = "kubernetes.io/service-name"
 """The label that names the Service of an EndpointSlice."""
+PORT_ANNOTATION = "devcluster.hourglass.eigenlayer.io/port"
+"""Where a pod of the dev cluster really listens: all of them share the loopback address."""
+GRPC_PORT_NAME = "grpc"
 
 __all__ = [
+    "GRPC_PORT_NAME",
+    "PORT_ANNOTATION",
     "SERVICE_NAME",
     "EndpointAddress",
     "annotations",
     "condition",
     "controller_of",
     "endpoints_of",
+    "grpc_target",
+    "is_over",
     "is_pod_ready",
     "is_terminating",
     "key_of",
@@ -76,6 +83,30 @@ def is_pod_ready(pod: Manifest) -> bool:
     return ready is not None and ready.get("status") == "True" and not is_terminating(pod)
 
 
+def is_over(pod: Manifest) -> bool:
+    """Return whether the pod has ended for good: it was evicted, or its node is gone."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def grpc_target(pod: Manifest) -> str | None:
+    """Return where the pod takes calls, as gRPC takes it; None while it has no address."""
+    host = str((pod.get("status") or {}).get("podIP") or "")
+    port = annotations(pod).get(PORT_ANNOTATION) or _declared_port(pod)
+    return _target(host, port) if host and port else None
+
+
+def _declared_port(pod: Manifest) -> int | None:
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        for port in container.get("ports") or ():
+            if port.get("name") == GRPC_PORT_NAME:
+                return int(port["containerPort"])
+    return None
+
+
+def _target(host: str, port: int | str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointAddress:
     """One address of a Service: ``pod`` is the name of its pod, or the address without one."""
@@ -90,12 +121,11 @@ class EndpointAddress:
     @property
     def target(self) -> str:
         """The address as gRPC takes it: ``host:port``, IPv6 in brackets."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
+        return _target(self.address, self.port)
 
 
 def endpoints_of(
-    slices: Iterable[Manifest], port_name: str = "grpc"
+    slices: Iterable[Manifest], port_name: str = GRPC_PORT_NAME
 ) -> tuple[EndpointAddress, ...]:
     """Return the endpoints of all slices of one Service, each with its own slice's port.
 

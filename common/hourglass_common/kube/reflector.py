@@ -76,6 +76,7 @@ class Reflector:
         self._idle_seconds = idle_seconds
         self._state = WatchState()
         self._cache: dict[Key, Manifest] = {}
+        self._listed = ""
         self._proof = clock.monotonic()
 
     @property
@@ -92,6 +93,12 @@ class Reflector:
     @property
     def versions(self) -> tuple[str, ...]:
         return (self.version,)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The resourceVersion of the last whole list, "" before: what came and went between it
+        and the version before is not known."""
+        return (self._listed,)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -192,6 +199,8 @@ class Reflector:
             self._proof = now
         u = self._rng.random()
         self._state, changes = advance(self._state, self._cache, read, now=now, u=u)
+        if isinstance(read, PageRead) and isinstance(self._state.phase, Watching):
+            self._listed = self._state.phase.version
         for change in changes:
             apply_change(self._cache, change)
             for listener in tuple(self._listeners):

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
+from hourglass_common.kube.objects import GRPC_PORT_NAME
+from hourglass_common.kube.objects import PORT_ANNOTATION as PORT_ANNOTATION
+
 Manifest = Mapping[str, Any]
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 
-PORT_ANNOTATION = "devcluster.hourglass.eigenlayer.io/port"
-"""The loopback port on which the pod really listens, written by the node agent."""
-
-GRPC_PORT_NAME = "grpc"
 _HARMLESS_VOLUMES = ("emptyDir", "projected")
 
 

@@ -2,40 +2,48 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import cast
 
-from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.kube.objects import SERVICE_NAME, endpoints_of, labels
+from hourglass_common.kube.namespaces import Cache
+from hourglass_common.kube.objects import SERVICE_NAME, labels
 from hourglass_common.kube.resources import Manifest
 from hourglass_common.kube.watch_state import Change, Key
 from hourglass_services.control.port import EventKind, PerformerView
 
-from hourglass_operator.planning.naming import PERFORMER_LABEL, REVISION_LABEL, SERVING_LABEL
+from hourglass_operator.planning.naming import PERFORMER_LABEL, service_name, staged_service_name
 
-from .caches import Caches
-from .feed import Feed
+from .caches import Caches, version_of
+from .endpoints import NOBODY, Members, endpoints, matters, piece_of, with_piece, without
+from .feed import HISTORY, OBJECT, Entry, Feed, Undo
 
 CACHE_WAIT_SECONDS = 2.0
+_SLICES = "slices"
+_POD = "pod/"
 
 
 class Views:
     """The performers of ``caches`` with their endpoints, and the feed of what changes in them."""
 
-    def __init__(self, caches: Caches) -> None:
+    def __init__(self, caches: Caches, *, history: int = HISTORY) -> None:
         self.caches = caches
         self.moved = asyncio.Event()
         """Set, and replaced, whenever a cache has changed."""
         self._feed: Feed | None = None
-        self._slices: dict[Key, dict[Key, Manifest]] = {}
+        self._history = history
+        self._members: dict[Key, Members] = {}
+        self._pods: dict[Key, tuple[str, ...]] = {}
         self._shown: dict[Key, PerformerView] = {}
-        for key, slice_ in caches.endpoint_slices.objects.items():
-            self._on_slice(Change("added", key, None, slice_))
-        for key, performer in caches.performers.objects.items():
-            self._show(key, performer)
-        caches.performers.listen(self._on_performer)
-        caches.endpoint_slices.listen(self._on_slice)
-        if caches.pods is not None:
-            caches.pods.listen(self._on_pod)
+        listeners = [
+            (caches.pods, self._on_pod),
+            (caches.endpoint_slices, self._on_slice),
+            (caches.performers, self._on_performer),
+        ]
+        for cache, listener in listeners:
+            if cache is not None:
+                for key, manifest in cache.objects.items():
+                    listener(Change("added", key, None, manifest))
+                cache.listen(listener)
         for cache in caches.beside():
             cache.listen(self._on_other)
 
@@ -46,36 +54,27 @@ class Views:
 
     def synced(self) -> Feed:
         """Return the feed; UNAVAILABLE until the caches hold a whole picture to begin it from."""
-        if self._feed is None:
-            missing = self.caches.unsynced()
-            if missing:
-                raise HourglassError(
-                    Code.UNAVAILABLE,
-                    f"not ready: waiting for the list of {missing}",
-                    reason="CACHE_NOT_SYNCED",
-                    retry_after=1.0,
-                )
-            self._feed = Feed(self.caches.versions())
-        return self._feed
+        feed = self._begun()
+        if feed is None:
+            raise HourglassError(
+                Code.UNAVAILABLE,
+                f"not ready: waiting for the list of {self.caches.unsynced()}",
+                reason="CACHE_NOT_SYNCED",
+                retry_after=1.0,
+            )
+        return feed
 
     def view(self, key: Key, manifest: Manifest) -> PerformerView:
         """Return what is shown of a performer whose object is ``manifest``."""
-        endpoints: list[Endpoint] = []
-        for found in endpoints_of(self._slices.get(key, {}).values()):
-            pod = self.caches.pod(key[0], found.pod)
-            marks: Mapping[str, str] = labels(pod) if pod is not None else {}
-            draining = found.terminating or marks.get(SERVING_LABEL, "true") != "true"
-            endpoints.append(
-                Endpoint(
-                    performer_id=f"{key[0]}/{key[1]}",
-                    revision=marks.get(REVISION_LABEL, ""),
-                    instance=found.pod,
-                    address=found.target,
-                    role=Role.DRAINING if draining else Role.IN_SERVICE,
-                    ready=found.ready,
-                )
-            )
-        return PerformerView(manifest, tuple(endpoints))
+        shown = self._shown.get(key)
+        return shown if shown and shown.manifest is manifest else self._view(key, manifest, {})
+
+    def at(self, key: Key, undo: Undo) -> PerformerView | None:
+        """Return a performer with some of its parts as they were before; None if there was none."""
+        manifest = cast("Manifest | None", undo.get(OBJECT, self.objects.get(key)))
+        if manifest is None:
+            return None
+        return self._view(key, manifest, undo) if undo else self.view(key, manifest)
 
     async def seen(self, made: Manifest) -> PerformerView:
         """Return the object once the cache holds it: the caller's next read sees it too."""
@@ -101,12 +100,28 @@ class Views:
             return False
         return True
 
+    def _begun(self) -> Feed | None:
+        """Return the feed, which begins as soon as all is known; None before that."""
+        if self._feed is None and not self.caches.unsynced():
+            self._feed = Feed(self.caches.versions(), self.caches.newest(), history=self._history)
+        return self._feed
+
+    def _view(self, key: Key, manifest: Manifest, undo: Undo) -> PerformerView:
+        members = cast("Members", undo.get(_SLICES, self._members.get(key, NOBODY)))
+        pods = {name: self.caches.pod(key[0], name) for name in self._pods.get(key, ())}
+        for part, before in undo.items():
+            if part.startswith(_POD):
+                pods[part.removeprefix(_POD)] = cast("Manifest | None", before)
+        known = {name: pod for name, pod in pods.items() if pod is not None}
+        return PerformerView(manifest, endpoints(key, manifest, members, known))
+
     def _on_performer(self, change: Change) -> None:
+        self._record(self.caches.performers, change, change.key, OBJECT, change.old)
         if change.new is None:
             old = self._shown.pop(change.key, None)
-            view = old or PerformerView(change.old or {})
             if self._feed is not None:
-                self._feed.publish(EventKind.DELETED, view, self.caches.versions())
+                view = old or PerformerView(change.old or {})
+                self._feed.publish(EventKind.DELETED, view)
         else:
             self._show(change.key, change.new)
         self._wake()
@@ -115,27 +130,74 @@ class Views:
         slice_ = change.new or change.old or {}
         service = labels(slice_).get(SERVICE_NAME, "")
         # The label came from the Service: it tells performer x-staged from x's staged Service.
-        name = labels(slice_).get(PERFORMER_LABEL) or service.removeprefix("performer-")
-        if service != f"performer-{name}":
+        name = labels(slice_).get(PERFORMER_LABEL) or service.removeprefix(service_name(""))
+        if service not in (service_name(name), staged_service_name(name)):
+            self._reach(self.caches.endpoint_slices, change)
             return
-        key = (change.key[0], name)
-        known = self._slices.setdefault(key, {})
-        if change.new is None:
-            known.pop(change.key, None)
-        else:
-            known[change.key] = change.new
-        if not known:
-            self._slices.pop(key)
+        (namespace, own_name), staged = change.key, service != service_name(name)
+        key = (namespace, name)
+        before = self._members.get(key, NOBODY)
+        piece = None if change.new is None else piece_of(own_name, change.new, staged=staged)
+        after = with_piece(before, own_name, piece, lambda pod: self._lives(namespace, pod))
+        if after == before:
+            self._reach(self.caches.endpoint_slices, change)
+            return
+        self._put(key, after)
+        self._record(self.caches.endpoint_slices, change, key, _SLICES, before)
         self._refresh(key)
 
     def _on_pod(self, change: Change) -> None:
-        pod = change.new or change.old or {}
-        name = labels(pod).get(PERFORMER_LABEL)
-        if name:
-            self._refresh((change.key[0], name))
+        assert self.caches.pods is not None
+        namespace, pod = change.key
+        name = _performer(change.old) or _performer(change.new)
+        if not name or not matters(change.old, change.new):
+            self._reach(self.caches.pods, change)
+            return
+        key = (namespace, name)
+        others = tuple(each for each in self._pods.get(key, ()) if each != pod)
+        now = (*others, pod) if _performer(change.new) == name else others
+        if now:
+            self._pods[key] = now
+        else:
+            self._pods.pop(key, None)
+        self._record(self.caches.pods, change, key, f"{_POD}{pod}", change.old)
+        before = self._members.get(key, NOBODY)
+        if pod not in now and pod in before.left:
+            self._record(self.caches.pods, change, key, _SLICES, before)
+            self._put(key, without(before, pod))
+        self._refresh(key)
 
     def _on_other(self, _: Change) -> None:
         self._wake()
+
+    def _put(self, key: Key, members: Members) -> None:
+        if members == NOBODY:
+            self._members.pop(key, None)
+        else:
+            self._members[key] = members
+
+    def _lives(self, namespace: str, pod: str) -> bool:
+        return self.caches.pod(namespace, pod) is not None
+
+    def _record(self, cache: Cache, change: Change, key: Key, part: str, before: object) -> None:
+        """Keep a change of a part of what is shown."""
+        slot, version = self._reach(cache, change)
+        if self._feed is not None:
+            self._feed.record(Entry(slot, version, key, part, before))
+
+    def _reach(self, cache: Cache, change: Change) -> tuple[int, int]:
+        """Take note of how far a cache has got, and return its place and version."""
+        slot = self.caches.slot(cache, change.key[0])
+        feed = self._begun()
+        if feed is None:
+            return slot, 0
+        listed, version = self.caches.listed(), self.caches.versions()[slot]
+        feed.listed(listed)
+        newest = version
+        if version == listed[slot]:
+            newest = 0 if change.new is None else version_of(change.new)
+        feed.reach(slot, version, newest)
+        return slot, version
 
     def _refresh(self, key: Key) -> None:
         manifest = self.objects.get(key)
@@ -145,16 +207,19 @@ class Views:
 
     def _show(self, key: Key, manifest: Manifest) -> None:
         """Publish the performer if watchers would see a difference."""
-        view = self.view(key, manifest)
+        view = self._view(key, manifest, {})
         old = self._shown.get(key)
         if old is not None and old.endpoints == view.endpoints and old.manifest is manifest:
             return
         self._shown[key] = view
         if self._feed is not None:
             kind = EventKind.ADDED if old is None else EventKind.MODIFIED
-            before = old.manifest if old is not None else None
-            self._feed.publish(kind, view, self.caches.versions(), before)
+            self._feed.publish(kind, view, old.manifest if old is not None else None)
 
     def _wake(self) -> None:
         self.moved.set()
         self.moved = asyncio.Event()
+
+
+def _performer(pod: Manifest | None) -> str:
+    return labels(pod).get(PERFORMER_LABEL, "") if pod is not None else ""

@@ -1,15 +1,17 @@
 """Watches: a snapshot or what was missed, then the feed's changes as they come."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_services.control.port import EventKind, Filter, WatchEvent
+from hourglass_services.control.port import EventKind, Filter, PerformerView, WatchEvent
 
-from .feed import Feed, Watcher, snapshot
+from .feed import Feed, Watcher
 from .views import Views
 
 BOOKMARK_SECONDS = 60.0
+CATCH_UP_SECONDS = 5.0
+"""How long a watch waits for caches that are behind its token: another replica was faster."""
 WATCHERS = 1024
 
 
@@ -23,39 +25,58 @@ async def watch(views: Views, wanted: Filter, resume_token: str) -> AsyncIterato
             reason="TOO_MANY_WATCHES",
             retry_after=10.0,
         )
-    watcher = Watcher(wanted)
+    offered = asyncio.Event()
+    watcher = Watcher(wanted, wake=offered.set)
     feed.watchers.append(watcher)
     try:
-        opening = feed.since(resume_token, wanted) if resume_token else None
-        if opening is None:
-            opening = _snapshot(views, feed, wanted, resync=bool(resume_token))
-        for event in opening:
+        token = resume_token
+        if token:
+            await views.wait(
+                lambda: not feed.is_behind(token, views.caches.versions()), CATCH_UP_SECONDS
+            )
+        watcher.begin()
+        for event in opening(views, feed, wanted, token):
+            token = event.resume_token or token
             yield event
-        async for event in _follow(views, feed, watcher):
-            yield event
+        while True:
+            offered.clear()
+            events = watcher.take()
+            if watcher.missed:
+                watcher.begin()
+                events = resync(views, feed, wanted, token)
+            for event in events:
+                token = event.resume_token or token
+                yield event
+            if not watcher.idle:
+                continue
+            try:
+                async with asyncio.timeout(BOOKMARK_SECONDS):
+                    await offered.wait()
+            except TimeoutError:
+                if watcher.idle:
+                    feed.listed(views.caches.listed())
+                    token = feed.token
+                    yield WatchEvent(EventKind.BOOKMARK, None, token)
     finally:
         feed.watchers.remove(watcher)
 
 
-async def _follow(views: Views, feed: Feed, watcher: Watcher) -> AsyncIterator[WatchEvent]:
-    while True:
-        moved = views.moved
-        events = watcher.take()
-        if watcher.missed:
-            watcher.missed = False
-            events = _snapshot(views, feed, watcher.wanted, resync=True)
-        for event in events:
-            yield event
-        try:
-            async with asyncio.timeout(BOOKMARK_SECONDS):
-                await moved.wait()
-        except TimeoutError:
-            if not watcher.idle:
-                continue
-            yield WatchEvent(EventKind.BOOKMARK, None, feed.token)
+def opening(views: Views, feed: Feed, wanted: Filter, token: str) -> tuple[WatchEvent, ...]:
+    """Return what a watcher is told first: what it missed where that is known, else all."""
+    feed.listed(views.caches.listed())
+    if not token:
+        return feed.snapshot(_views(views, wanted))
+    missed = None
+    if not feed.is_behind(token, views.caches.versions()):
+        missed = feed.since(token, wanted, views.at)
+    return resync(views, feed, wanted, token) if missed is None else missed
 
 
-def _snapshot(views: Views, feed: Feed, wanted: Filter, *, resync: bool) -> tuple[WatchEvent, ...]:
+def resync(views: Views, feed: Feed, wanted: Filter, token: str) -> tuple[WatchEvent, ...]:
+    """Return what a watcher is told that missed something since ``token``."""
+    return feed.snapshot(_views(views, wanted), wanted=wanted, after=token, look=views.at)
+
+
+def _views(views: Views, wanted: Filter) -> Iterator[PerformerView]:
     there = views.objects
-    shown = (views.view(key, there[key]) for key in sorted(there) if wanted.matches(there[key]))
-    return snapshot(shown, feed.token, resync=resync)
+    return (views.view(key, there[key]) for key in sorted(there) if wanted.matches(there[key]))

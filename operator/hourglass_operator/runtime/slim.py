@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from hourglass_common.domain.drain_report import DRAIN_ANNOTATION
-from hourglass_common.kube.objects import SERVICE_NAME
+from hourglass_common.kube.objects import GRPC_PORT_NAME, PORT_ANNOTATION, SERVICE_NAME, is_over
 from hourglass_common.kube.resources import Manifest
 
 from hourglass_operator.planning.naming import (
@@ -27,6 +27,7 @@ _LABELS = (PERFORMER_LABEL, REVISION_LABEL, SERVING_LABEL)
 _META = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
 _OWNER = ("kind", "name", "uid", "controller")
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
+_POD_ANNOTATIONS = ANNOTATIONS | {PORT_ANNOTATION}
 _ACTS = ("f:replicas", "f:suspend", "f:fence")
 """With the decision, what ``planning.intent.who_set`` is asked about."""
 
@@ -63,13 +64,21 @@ def replica_set(manifest: Manifest) -> Manifest:
 
 
 def pod(manifest: Manifest) -> Manifest:
-    """Keep what makes it usable or tells why it is not; on its way up it changes six times."""
+    """Keep what makes it usable or tells why it is not, and where it takes calls.
+
+    On its way up it changes six times.
+    """
     status = manifest.get("status") or {}
     containers = [_container(each) for each in status.get("containerStatuses") or ()]
     found = _conditions(status, {"Ready": "", "PodScheduled": "False"})
     if any(len(container) > 1 for container in containers):
         found["containerStatuses"] = containers
-    return {"metadata": _child(manifest["metadata"], ANNOTATIONS), "status": found}
+    found |= _pick(status, ("podIP", "phase") if is_over(manifest) else ("podIP",))
+    return {
+        "metadata": _child(manifest["metadata"], _POD_ANNOTATIONS),
+        "spec": _grpc_port(manifest.get("spec") or {}),
+        "status": found,
+    }
 
 
 def service(manifest: Manifest) -> Manifest:
@@ -119,18 +128,39 @@ def endpoint_slice(manifest: Manifest) -> Manifest:
 
 
 def is_same(before: Manifest, after: Manifest) -> bool:
-    """Return whether two slim objects say the same in two versions: nobody need look again."""
+    """Return whether two slim objects say the same in two versions: no plan need look again.
+
+    No plan reads a pod's address.
+    """
     old, new = before["metadata"], after["metadata"]
-    return {**old, "resourceVersion": ""} == {**new, "resourceVersion": ""} and {
-        **before,
-        "metadata": None,
-    } == {**after, "metadata": None}
+    return (
+        {**old, "resourceVersion": ""} == {**new, "resourceVersion": ""}
+        and {**before, "metadata": None, "status": None}
+        == {**after, "metadata": None, "status": None}
+        and {**(before.get("status") or {}), "podIP": ""}
+        == {**(after.get("status") or {}), "podIP": ""}
+    )
 
 
 @lru_cache(maxsize=256)
 def _shared(text: bytes) -> Any:
     """Return what ``text`` holds, the same object for the same text: most rules are alike."""
     return orjson.loads(text)
+
+
+@lru_cache(maxsize=256)
+def _container_with(port: int) -> Mapping[str, Any]:
+    """Return the spec of every pod that takes calls on this port."""
+    return {"containers": [{"ports": [{"name": GRPC_PORT_NAME, "containerPort": port}]}]}
+
+
+def _grpc_port(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep of a pod's spec the port that takes calls."""
+    for container in spec.get("containers") or ():
+        for port in container.get("ports") or ():
+            if port.get("name") == GRPC_PORT_NAME:
+                return _container_with(int(port["containerPort"]))
+    return {}
 
 
 def _pick(source: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
