@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.support.played_caches import History, PlayedCaches, World
+from tests.support.played_caches import History, PlayedCaches, World, endpoint_slice, performer, pod
 
 BUFFER = 3
 HISTORY = 8
@@ -25,38 +25,6 @@ KINDS = st.integers(0, 2)
 QUICK = st.sets(REPLICAS)
 """Replicas that hear of a change at once."""
 Known = Mapping[str, tuple[str, tuple[Endpoint, ...]]]
-
-
-def performer(avs: str) -> dict[str, Any]:
-    return {"metadata": {}, "spec": {"avsAddress": avs}}
-
-
-def endpoint_slice(name: str, pods: list[str], *, staged: bool) -> dict[str, Any]:
-    labels = {
-        "hourglass.eigenlayer.io/performer": name,
-        "kubernetes.io/service-name": f"performer-{name}{'-staged' if staged else ''}",
-    }
-    return {
-        "metadata": {"labels": labels},
-        "ports": [{"name": "grpc", "port": 9090}],
-        "endpoints": [
-            {"addresses": ["10.0.0.1"], "targetRef": {"name": pod}} for pod in sorted(set(pods))
-        ],
-    }
-
-
-def pod(name: str, *, revision: str, serving: bool) -> dict[str, Any]:
-    labels = {
-        "hourglass.eigenlayer.io/performer": name,
-        "hourglass.eigenlayer.io/revision": revision,
-        "hourglass.eigenlayer.io/serving": "true" if serving else "false",
-    }
-    port = {"name": "grpc", "containerPort": 9090}
-    return {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"ports": [port]}]},
-        "status": {"podIP": "10.0.0.1"},
-    }
 
 
 class Replica:
@@ -268,7 +236,7 @@ class WatchMachine(RuleBasedStateMachine):
             self.reader.break_off()
 
 
-WatchMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=50)
+WatchMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
 TestWatch = WatchMachine.TestCase
 
 

@@ -136,3 +136,35 @@ class PlayedCaches:
 
     def caches(self) -> Caches:
         return Caches(*self.all())
+
+
+def performer(avs: str) -> dict[str, Any]:
+    return {"metadata": {}, "spec": {"avsAddress": avs}}
+
+
+def endpoint_slice(name: str, pods: list[str], *, staged: bool = False) -> dict[str, Any]:
+    labels = {
+        "hourglass.eigenlayer.io/performer": name,
+        "kubernetes.io/service-name": f"performer-{name}{'-staged' if staged else ''}",
+    }
+    return {
+        "metadata": {"labels": labels},
+        "ports": [{"name": "grpc", "port": 9090}],
+        "endpoints": [
+            {"addresses": ["10.0.0.1"], "targetRef": {"name": pod}} for pod in sorted(set(pods))
+        ],
+    }
+
+
+def pod(name: str, *, revision: str, serving: bool) -> dict[str, Any]:
+    labels = {
+        "hourglass.eigenlayer.io/performer": name,
+        "hourglass.eigenlayer.io/revision": revision,
+        "hourglass.eigenlayer.io/serving": "true" if serving else "false",
+    }
+    port = {"name": "grpc", "containerPort": 9090}
+    return {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"ports": [port]}]},
+        "status": {"podIP": "10.0.0.1"},
+    }

@@ -17,7 +17,7 @@ from itertools import pairwise
 from hourglass_common.kube.watch_state import Key
 from hourglass_services.control.port import EventKind, Filter, Manifest, PerformerView, WatchEvent
 
-from .token import Token, Versions, parse_token
+from .token import Token, Versions, is_as_far, parse_token
 
 HISTORY = 4096
 BUFFER = 1024
@@ -238,10 +238,12 @@ def _shown_to(wanted: Filter, event: WatchEvent, before: Manifest | None) -> Wat
 
 
 def _tokens_at_ends(events: Sequence[WatchEvent]) -> tuple[WatchEvent, ...]:
-    """Return the events with the token left only on the last of each run that shares it."""
+    """Return the events with the token left only on the last of each run that got as far."""
     return (
         *(
-            replace(event, resume_token="") if event.resume_token == after.resume_token else event
+            replace(event, resume_token="")
+            if is_as_far(event.resume_token, after.resume_token)
+            else event
             for event, after in pairwise(events)
         ),
         *events[-1:],

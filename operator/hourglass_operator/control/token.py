@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 Versions = tuple[int, ...]
+_NEWEST = re.compile(r"-[0-9]+")
 _PART = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
 
 
@@ -37,3 +38,8 @@ def parse_token(text: str, kinds: int) -> Token | None:
     reached = tuple(int(match[1]) for match in parts)
     newest = tuple(int(match[2] or match[1]) for match in parts)
     return Token(reached, newest)
+
+
+def is_as_far(one: str, other: str) -> bool:
+    """Return whether two tokens say that the same was reached."""
+    return one == other or _NEWEST.sub("", one) == _NEWEST.sub("", other)

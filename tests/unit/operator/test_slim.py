@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from hourglass_common.domain.drain_report import reports_of
 from hourglass_common.domain.performer import parse_performer
-from hourglass_common.kube.objects import endpoints_of
+from hourglass_common.kube.objects import endpoints_of, grpc_target
 from hourglass_operator.planning.intent import who_set
 from hourglass_operator.runtime import slim
 
@@ -159,3 +159,11 @@ def test_objects_that_lack_any_field_can_be_kept() -> None:
         slim.endpoint_slice,
     ):
         assert keep(bare)["metadata"]["name"] == "a"
+
+
+def test_of_a_pods_spec_the_port_that_takes_calls_is_kept_once_for_all() -> None:
+    port = {"name": "grpc", "containerPort": 9090, "protocol": "TCP"}
+    one, two = ({**pod(podIP="10.0.0.1"), "spec": {"containers": [{"ports": [port]}]}},) * 2
+    kept = slim.pod(one)
+    assert grpc_target(kept) == "10.0.0.1:9090"
+    assert kept["spec"] is slim.pod(two)["spec"]
