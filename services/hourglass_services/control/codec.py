@@ -17,6 +17,7 @@ from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code, HourglassError, invalid
 from hourglass_common.kube.resources import PERFORMERS
 
+from .from_json import parse
 from .port import (
     EventKind,
     Explanation,
@@ -133,6 +134,11 @@ def performer_from_proto(message: control_pb2.Performer) -> PerformerView:
     }
     uid = f"{message.namespace}/{message.name}"
     return PerformerView(manifest, tuple(_endpoint_from_proto(uid, e) for e in message.endpoints))
+
+
+def event_kind(kind: EventKind) -> int:
+    """Return the number of a kind of event."""
+    return _KINDS[kind]
 
 
 def event_to_proto(event: WatchEvent) -> control_pb2.WatchPerformersResponse:
@@ -274,7 +280,7 @@ def _endpoint_from_proto(performer_id: str, message: control_pb2.Endpoint) -> En
 
 def _parse(value: Manifest, message: Message) -> None:
     try:
-        json_format.ParseDict(dict(value), message, ignore_unknown_fields=True)
+        parse(value, message)
     except json_format.ParseError as exc:
         raise HourglassError(
             Code.DATA_LOSS, f"the object can not be shown: {exc}", reason="UNREADABLE_OBJECT"

@@ -20,6 +20,11 @@ class PerformerView:
 
     manifest: Manifest
     endpoints: tuple[Endpoint, ...] = ()
+    encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """What a codec has made of it, once it has: no part of it."""
+
+    def keep_encoded(self, data: bytes) -> None:
+        object.__setattr__(self, "encoded", data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

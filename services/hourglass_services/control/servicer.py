@@ -13,14 +13,14 @@ from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_services.rpc.validation import validate
 
 from .codec import (
-    event_to_proto,
     explanation_to_proto,
     line_to_proto,
     performer_to_proto,
     revision_to_proto,
     spec_to_json,
 )
-from .mask import keep, read_paths, update_paths
+from .encoding import Encoded, get_answer, list_answer, watch_answer
+from .mask import read_paths, update_paths
 from .port import Act, Aim, Creation, Filter, LogQuery, Masked, PerformerControlPort
 
 DEFAULT_NAMESPACE = "default"
@@ -52,20 +52,13 @@ class PerformerControlServicer:
         )
         return control_pb2.CreatePerformerResponse(performer=performer_to_proto(view))
 
-    async def GetPerformer(
-        self, request: control_pb2.GetPerformerRequest, _: Any
-    ) -> control_pb2.GetPerformerResponse:
+    async def GetPerformer(self, request: control_pb2.GetPerformerRequest, _: Any) -> Encoded:
         validate(request)
         wanted = read_paths(request.read_mask.paths)
         view = await self._port.get(request.namespace or DEFAULT_NAMESPACE, request.name)
-        found = performer_to_proto(view)
-        if wanted:
-            keep(found, wanted)
-        return control_pb2.GetPerformerResponse(performer=found)
+        return get_answer(view, wanted)
 
-    async def ListPerformers(
-        self, request: control_pb2.ListPerformersRequest, _: Any
-    ) -> control_pb2.ListPerformersResponse:
+    async def ListPerformers(self, request: control_pb2.ListPerformersRequest, _: Any) -> Encoded:
         validate(request)
         wanted = read_paths(request.read_mask.paths)
         page = await self._port.list(
@@ -74,12 +67,7 @@ class PerformerControlServicer:
             request.page_token,
             request.filter,
         )
-        found = [performer_to_proto(view) for view in page.performers]
-        for performer in found if wanted else ():
-            keep(performer, wanted)
-        return control_pb2.ListPerformersResponse(
-            performers=found, next_page_token=page.next_page_token
-        )
+        return list_answer(page, wanted)
 
     async def UpdatePerformer(
         self, request: control_pb2.UpdatePerformerRequest, _: Any
@@ -221,11 +209,11 @@ class PerformerControlServicer:
 
     async def WatchPerformers(
         self, request: control_pb2.WatchPerformersRequest, _: Any
-    ) -> AsyncIterator[control_pb2.WatchPerformersResponse]:
+    ) -> AsyncIterator[Encoded]:
         validate(request)
         wanted = Filter(namespace=request.namespace, name=request.name, avs=request.avs_address)
         async for event in self._port.watch(wanted, request.resume_token):
-            yield event_to_proto(event)
+            yield watch_answer(event)
 
     async def _act(self, act: Act, request: Any, revision: str = "") -> control_pb2.Performer:
         validate(request)
