@@ -7,7 +7,7 @@ from typing import Any
 
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.errors import KubeError
-from hourglass_common.kube.objects import is_pod_ready, is_terminating
+from hourglass_common.kube.objects import PORT_ANNOTATION, is_pod_ready, is_terminating
 from hourglass_common.kube.reflector import Reflector
 from hourglass_common.kube.resources import PODS, Manifest
 from hourglass_common.kube.watch_state import Change
@@ -18,7 +18,8 @@ class PodReadiness:
     """Marks each pod of a namespace Ready that ``accepts`` takes; ``history`` keeps the watch.
 
     ``history`` holds, for each change that was seen, the images of the pods that were ready then.
-    ``pod_ip`` is the address that each pod gets, where it gets one.
+    ``pod_ip`` is the address that each pod gets, where it gets one, and ``port`` where it listens
+    on a dev cluster.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class PodReadiness:
     ) -> None:
         self.accepts = accepts
         self.pod_ip = ""
+        self.port = ""
         self.history: list[tuple[str, ...]] = []
         self.pods = Reflector(
             client, PODS, namespace, on_change=self._on_change, clock=SystemClock()
@@ -39,7 +41,9 @@ class PodReadiness:
             while True:
                 self._changed.clear()
                 for pod in tuple(self.pods.objects.values()):
-                    if not is_pod_ready(pod) and not is_terminating(pod) and self.accepts(pod):
+                    if is_terminating(pod):
+                        await self._end(pod)
+                    elif not is_pod_ready(pod) and self.accepts(pod):
                         await self._make_ready(pod)
                 await self._changed.wait()
 
@@ -58,10 +62,23 @@ class PodReadiness:
         status: dict[str, Any] = {"phase": "Running", "conditions": [ready]}
         if self.pod_ip:
             status |= {"podIP": self.pod_ip, "podIPs": [{"ip": self.pod_ip}]}
+        place = (PODS, meta["namespace"], meta["name"])
         try:
-            await self._client.merge_patch(
-                PODS, meta["namespace"], meta["name"], {"status": status}, subresource="status"
-            )
+            if self.port:
+                marks = {"metadata": {"annotations": {PORT_ANNOTATION: self.port}}}
+                await self._client.merge_patch(*place, marks)
+            await self._client.merge_patch(*place, {"status": status}, subresource="status")
+        except KubeError as error:
+            if not error.is_not_found:
+                raise
+
+    async def _end(self, pod: Manifest) -> None:
+        """Say that it has stopped: a pod with a place waits for that."""
+        meta = pod["metadata"]
+        if not (pod.get("spec") or {}).get("nodeName"):
+            return
+        try:
+            await self._client.delete(PODS, meta["namespace"], meta["name"], grace_period_seconds=0)
         except KubeError as error:
             if not error.is_not_found:
                 raise
