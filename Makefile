@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
-.PHONY: help dev test lint format proto crd rbac admission reference lock bench bench-operator mutants clean
+.PHONY: help dev test lint format proto crd rbac admission reference lock clean
+.PHONY: bench bench-operator bench-control mutants
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -70,6 +71,9 @@ bench: $(VENV)/.installed  ## run the benchmarks
 
 bench-operator: $(VENV)/.installed  ## measure the operator under load, 15 minutes; ARGS="--quick"
 	$(BIN)/python -m tests.bench.operator_bench $(ARGS)
+
+bench-control: $(VENV)/.installed  ## measure PerformerControl under load, 5 minutes; ARGS="--quick"
+	$(BIN)/python -m tests.bench.control_bench $(ARGS)
 
 mutants: $(VENV)/.installed  ## put known bugs into a copy of the sources: a test must find each
 	$(BIN)/python -m tests.mutants.run $(ARGS)

@@ -38,8 +38,6 @@ Writes ``.hourglass/bench/operator.json``, prints the table; exit status 1 where
 import argparse
 import asyncio
 import json
-import os
-import platform
 import signal
 import sys
 import tempfile
@@ -50,6 +48,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.bench.operator_rig import report  # noqa: E402
+from tests.bench.operator_rig.machine import machine  # noqa: E402
 from tests.bench.operator_rig.programs import METRICS_URL, OURS, READY_URL, Command  # noqa: E402
 from tests.bench.operator_rig.report import Row, Size  # noqa: E402
 from tests.bench.operator_rig.run import Figures, Run  # noqa: E402
@@ -71,14 +70,14 @@ def main() -> int:
     if unknown:
         sys.exit(f"no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("operator_bench: told to stop"))
-    machine = _machine()
+    here = machine()
     figures = _measured(options, size, frozenset(options.only or rows))
     judged = [
         report.judge(goal, figures.ours.get(key, ()), figures.bare.get(key, ()))
         for key, goal in rows.items()
         if key in (options.only or rows)
     ]
-    _tell(judged, machine, figures, _method(options, size))
+    _tell(judged, here, figures, _method(options, size))
     return 0 if all(row.met for row in judged) else 1
 
 
@@ -106,19 +105,19 @@ def _method(options: argparse.Namespace, size: Size) -> dict[str, object]:
 
 def _tell(
     judged: list[Row],
-    machine: dict[str, object],
+    here: dict[str, object],
     figures: Figures,
     method: dict[str, object],
 ) -> None:
     beside = {"beside": {**figures.bare, **figures.beside}, "notes": figures.notes}
-    content = report.as_json(judged, machine, {**method, **beside})
+    content = report.as_json(judged, here, {**method, **beside})
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     print(report.table(judged))
     print("The reference's figures come from four controllers, no ReplicaSets and no nodes.")
     for note in figures.notes:
         print(note)
-    print(f"load average before: {machine['load_average']}; written: {RESULT.relative_to(ROOT)}")
+    print(f"load average before: {here['load_average']}; written: {RESULT.relative_to(ROOT)}")
 
 
 def _options() -> argparse.Namespace:
@@ -136,25 +135,6 @@ def _options() -> argparse.Namespace:
     if options.runs is None:
         options.runs = 1 if options.quick else 3
     return options
-
-
-def _machine() -> dict[str, object]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(memory / 1e9, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "load_average": os.getloadavg(),
-    }
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
 
 
 if __name__ == "__main__":

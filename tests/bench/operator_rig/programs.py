@@ -54,6 +54,8 @@ class Operator:
 
     def __init__(self, command: Command, kubeconfig: Path, log: Path) -> None:
         ports = {name: free_port() for name in ("port", "metrics_port", "health_port")}
+        self.control = f"127.0.0.1:{ports['port']}"
+        """Where ours serves PerformerControl."""
         self._command = command.filled({"kubeconfig": kubeconfig, **ports})
         self._log = log
         self._process = self._start()

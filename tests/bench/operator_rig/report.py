@@ -27,7 +27,8 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One row's promise: at most ``limit``, and at most ``ratio`` times the bare client's figure.
+    """One row's promise: at most ``limit``, at least ``least``, and at most ``ratio`` times the
+    bare client's figure.
 
     ``reference`` is the reference operator's figure, measured on a rig with four controllers, no
     ReplicaSets and no nodes.
@@ -40,6 +41,7 @@ class Goal:
     reference: str = "-"
     limit: float | None = None
     ratio: float | None = None
+    least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ def judge(goal: Goal, ours: Sequence[float], bare: Sequence[float]) -> Row:
     met = value is not None
     if value is not None and goal.limit is not None:
         met = value <= goal.limit
+    if value is not None and goal.least is not None:
+        met = met and value >= goal.least
     if goal.ratio is not None:
         met = met and ratio is not None and ratio <= goal.ratio
     return Row(
