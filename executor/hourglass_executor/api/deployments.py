@@ -30,6 +30,7 @@ from hourglass_executor.deployers.deployment import (
 )
 from hourglass_executor.deployers.port import Deployer
 from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.routing.roles import within
 from hourglass_executor.storage.port import Store
 from hourglass_executor.storage.recover import (
     AdoptDeployment,
@@ -409,7 +410,7 @@ class Deployments:
             record.deployment.avs,
             performer_id,
             [
-                endpoint if endpoint.role is Role.DRAINING else replace(endpoint, role=role)
+                replace(endpoint, role=within(role, endpoint.role))
                 for endpoint in self._endpoints[performer_id]
             ],
         )

@@ -26,3 +26,12 @@ def is_connected(role: Role) -> bool:
     """Whether an instance of ``role`` is connected and watched: a staged one so that promoting
     it costs nothing, a draining one until its tasks have ended."""
     return role is not Role.RETIRED
+
+
+def within(deployment: Role, instance: Role) -> Role:
+    """Return the role of an instance, of the part that its deployer gives it in a deployment.
+
+    Only what is in service there plays the part of the deployment as a whole: a staged or draining
+    instance takes no tasks, whatever that is.
+    """
+    return deployment if instance is Role.IN_SERVICE else instance
