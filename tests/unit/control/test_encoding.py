@@ -1,6 +1,7 @@
 """Answers put together from bytes say what the messages would."""
 
 from eigenlayer.hourglass.control.v1 import control_pb2
+from google.protobuf import json_format
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_services.control.codec import event_to_proto, performer_to_proto
 from hourglass_services.control.encoding import (
@@ -35,6 +36,21 @@ def test_an_answer_with_one_performer_or_many_reads_as_the_message() -> None:
     one = control_pb2.GetPerformerResponse.FromString(get_answer(views[-1]).SerializeToString())
     assert one.performer == performer_to_proto(views[-1])
     assert list_answer(PerformerPage((), "")).SerializeToString() == b""
+
+
+def test_of_each_performer_only_the_wanted_fields_are_sent() -> None:
+    wanted = (("name",), ("spec", "image"))
+    views = (view("a"), view("b"))
+    page = list_answer(PerformerPage(views, ""), wanted).SerializeToString()
+    found = control_pb2.ListPerformersResponse.FromString(page).performers
+    assert [json_format.MessageToDict(each) for each in found] == [
+        {"name": name, "spec": {"image": "demo:1"}} for name in ("a", "b")
+    ]
+    one = control_pb2.GetPerformerResponse.FromString(
+        get_answer(views[0], wanted).SerializeToString()
+    )
+    assert one.performer == found[0]
+    assert encoded_performer(views[0]) == performer_to_proto(views[0]).SerializeToString()
 
 
 def test_every_kind_of_event_reads_as_the_message() -> None:

@@ -37,7 +37,7 @@ async def test_a_reader_that_stops_reading_costs_a_bounded_buffer_and_is_told_to
     world = World({kind.plural: History(kind) for kind in (PERFORMERS, ENDPOINT_SLICES, PODS)})
     client = KubeClient(Connection("http://127.0.0.1:1", None, no_authorization))
     caches = PlayedCaches.of(world)
-    control = PerformerControl(client, caches.caches())
+    control = PerformerControl(client, caches.caches(), lambda *_: None)
     async with served(PerformerControlServicer(control)) as (_, channel):
         stub = control_pb2_grpc.PerformerControlStub(channel)
         call = stub.WatchPerformers(control_pb2.WatchPerformersRequest())
