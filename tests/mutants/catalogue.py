@@ -9,6 +9,7 @@ from tests.mutants.access import ACCESS_CATALOGUE
 from tests.mutants.control import CONTROL_CATALOGUE
 from tests.mutants.mutant import Mutant
 from tests.mutants.policy import POLICY_CATALOGUE
+from tests.mutants.watching import WATCHING_CATALOGUE
 
 PLANNING = "operator/hourglass_operator/planning"
 RUNTIME = "operator/hourglass_operator/runtime"
@@ -403,4 +404,10 @@ _OPERATOR = (
     ),
 )
 
-CATALOGUE = (*_OPERATOR, *CONTROL_CATALOGUE, *ACCESS_CATALOGUE, *POLICY_CATALOGUE)
+CATALOGUE = (
+    *_OPERATOR,
+    *CONTROL_CATALOGUE,
+    *ACCESS_CATALOGUE,
+    *POLICY_CATALOGUE,
+    *WATCHING_CATALOGUE,
+)

@@ -22,7 +22,7 @@ from tests.mutants.catalogue import CATALOGUE
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("common", "operator", "services")
+COPIED = ("common", "operator", "services", "executor")
 SECONDS = 180
 Verdict = Literal["found", "MISSED", "BROKEN"]
 

@@ -121,18 +121,19 @@ class Run:
         self, stage: Stage, operator: Operator, caller: Caller, names: list[str]
     ) -> None:
         wires = [await Wire.open(stage.world.admin) for _ in range(16)]
-        await patched(wires, names, WARM, 0.0)
-        async with watching(caller, BASE, PACED_WATCHERS) as watchers:
-            count = int(PACED_PER_SECOND * self.size.paced_seconds)
-            sent = await patched(wires, names, count, 1 / PACED_PER_SECOND)
-            await watchers.until(count * PACED_WATCHERS)
+        await patched(wires, names, range(WARM), 0.0)
+        numbers = range(WARM, WARM + int(PACED_PER_SECOND * self.size.paced_seconds))
+        async with watching(caller, BASE, PACED_WATCHERS, numbers) as watchers:
+            sent = await patched(wires, names, numbers, 1 / PACED_PER_SECOND)
+            await watchers.until(len(numbers) * PACED_WATCHERS)
             found = latencies(sent, watchers)
             for row, share in (("latency_p50", 0.5), ("latency_p99", 0.99)):
                 self.figures.add(row, MILLISECONDS * percentile(found, share))
         await settled(operator)
-        async with watching(caller, BASE, self.size.watchers) as watchers:
+        numbers = range(10_000, 10_000 + self.size.patches)
+        async with watching(caller, BASE, self.size.watchers, numbers) as watchers:
             began = time.monotonic()
-            await patched(wires, names, self.size.patches, 0.0)
+            await patched(wires, names, numbers, 0.0)
             patching = time.monotonic() - began
             await watchers.until(self.size.patches * self.size.watchers)
             self.figures.add("fan_out", watchers.total / (watchers.last - began))
@@ -141,16 +142,22 @@ class Run:
             wire.close()
 
 
-async def patched(wires: list[Wire], names: list[str], count: int, pause: float) -> list[float]:
-    """Patch a label of one Performer after the other; returns when each was sent."""
-    sent = [0.0] * count
-    numbers = iter(range(count))
+async def patched(
+    wires: list[Wire], names: list[str], numbers: range, pause: float
+) -> dict[int, float]:
+    """Write each number into a label of one Performer after the other.
+
+    Returns when each was sent.
+    """
+    sent: dict[int, float] = {}
+    waiting = iter(numbers)
     began = time.monotonic()
 
     async def work(wire: Wire) -> None:
-        for number in numbers:
-            await asyncio.sleep(max(0.0, began + pause * number - time.monotonic()))
-            body = orjson.dumps({"metadata": {"labels": {LABEL: str(number + 1)}}})
+        for number in waiting:
+            due = began + pause * (number - numbers.start)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            body = orjson.dumps({"metadata": {"labels": {LABEL: str(number)}}})
             path = PERFORMERS.path(BASE, names[number % len(names)])
             sent[number] = time.monotonic()
             status, answer = await wire.ask("PATCH", path, MERGE_PATCH, body)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,8 +17,9 @@ Event = control_pb2.WatchPerformersResponse
 
 @dataclass
 class Watchers:
-    """``seen`` holds, for each patch by number, when each watcher saw it."""
+    """``seen`` holds, for each of the patches by number, when each watcher saw it."""
 
+    numbers: range
     ready: int = 0
     seen: dict[int, list[float]] = field(default_factory=dict)
     total: int = 0
@@ -27,15 +28,17 @@ class Watchers:
     async def follow(self, caller: Caller, namespace: str, number: int) -> None:
         request = control_pb2.WatchPerformersRequest(namespace=namespace).SerializeToString()
         call = caller.watch(request, number)
+        known: set[int] = set()
         try:
             async for data in call:
                 now = time.monotonic()
                 event = Event.FromString(data)
                 if event.type == Event.TYPE_SNAPSHOT_DONE:
                     self.ready += 1
-                patch = event.performer.labels.get(LABEL)
-                if event.type == Event.TYPE_MODIFIED and patch:
-                    self.seen.setdefault(int(patch), []).append(now)
+                patch = int(event.performer.labels.get(LABEL, "-1"))
+                if patch in self.numbers and patch not in known:
+                    known.add(patch)  # later ones with this label tell of something else
+                    self.seen.setdefault(patch, []).append(now)
                     self.total += 1
                     self.last = now
         except grpc.aio.AioRpcError as error:
@@ -48,9 +51,11 @@ class Watchers:
 
 
 @asynccontextmanager
-async def watching(caller: Caller, namespace: str, count: int) -> AsyncIterator[Watchers]:
-    """Run so many watchers that have read their snapshot."""
-    found = Watchers()
+async def watching(
+    caller: Caller, namespace: str, count: int, numbers: range
+) -> AsyncIterator[Watchers]:
+    """Run so many watchers of the patches ``numbers``, that have read their snapshot."""
+    found = Watchers(numbers)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(found.follow(caller, namespace, n)) for n in range(count)]
         while found.ready < count:
@@ -60,6 +65,6 @@ async def watching(caller: Caller, namespace: str, count: int) -> AsyncIterator[
             task.cancel()
 
 
-def latencies(sent: Sequence[float], watchers: Watchers) -> list[float]:
-    """Return the seconds from each patch to each watcher; patches are numbered from 1."""
-    return [at - sent[number - 1] for number, found in watchers.seen.items() for at in found]
+def latencies(sent: Mapping[int, float], watchers: Watchers) -> list[float]:
+    """Return the seconds from each patch to each watcher."""
+    return [at - sent[number] for number, found in watchers.seen.items() for at in found]
