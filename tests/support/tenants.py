@@ -293,8 +293,6 @@ async def settle(
             with suppress(KubeError):
                 await admin.create(NAMESPACES, None, {"metadata": {"name": name}})
         made = rbac_manifests(name=OPERATOR, namespace=SYSTEM)
-        performers = Rule(PERFORMERS.group, PERFORMERS.plural, ("patch",), namespace=namespace)
-        made += _roles(OPERATOR, SYSTEM, [performers])
         made += [_account(account, namespace), *_roles(account, namespace, rules)]
         about = admission_manifests(policy, name=OPERATOR, namespace=SYSTEM)
         made += [manifest for documents in about.values() for manifest in documents]

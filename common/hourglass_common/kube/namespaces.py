@@ -44,6 +44,7 @@ class Nothing:
 
     scopes: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     is_synced = True
 
     def __init__(self, resource: Resource) -> None:

@@ -1,8 +1,5 @@
 """The operator's gRPC server."""
 
-from collections.abc import Callable
-
-from hourglass_common.domain.access import Authorizer
 from hourglass_common.domain.clock import Clock
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.runtime.system_clock import SystemClock
@@ -19,6 +16,7 @@ from hourglass_operator.settings import ControlSettings
 from .caches import Caches
 from .reviews import ClusterReviews
 from .service import PerformerControl
+from .tenant import Tenant
 from .writing import Tenancy
 
 CONNECTION_SECONDS = 1800
@@ -51,7 +49,6 @@ def make_control_server(
     gathered: Gathered,
     *,
     limits: Limits | None = None,
-    tenancy: Callable[[Authorizer], Tenancy] | None = None,
     settings: ControlSettings | None = None,
     clock: Clock | None = None,
     memory: Memory | None = None,
@@ -60,12 +57,12 @@ def make_control_server(
 
     Make it before the reflectors of ``gathered`` run or after; start it once they are synced:
     until then every call is UNAVAILABLE. It writes with ``client``, as ``hourglass-control``.
-    ``tenancy`` is made with what answers whether a caller may do something.
+    What its callers put into specs is checked as them, and against ``settings.policy``.
     """
     settings = settings or ControlSettings()
     access = Access(ClusterReviews(client, settings.audience), clock or SystemClock(), memory)
     guard = make_guard(access, settings, clock or SystemClock())
-    rules = tenancy(access) if tenancy else None
+    rules = Tenant(access, settings.policy.policy())
     servicer = PerformerControlServicer(make_control(client, gathered, tenancy=rules))
     return RpcServer([(PERFORMER_CONTROL, servicer)], limits or _limits(settings), guard)
 

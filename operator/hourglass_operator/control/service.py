@@ -197,7 +197,10 @@ class PerformerControl:
             return
         etag: str | None = aim.etag or None
         if not force and self._holds_tasks(found):
-            await self._change(aim, {"delete": own}, lambda current: flag_patch(current, Act.FENCE))
+            # Whoever may delete it may have it drained for that.
+            await self._writing.change(
+                aim, {"delete": own}, lambda current: flag_patch(current, Act.FENCE), asks=False
+            )
             await self._drained(aim, found)
             etag = None  # the fence has changed it
         with told(aim.namespace, aim.name):

@@ -88,11 +88,14 @@ class Writing:
                     return found
                 raise
 
-    async def change(self, aim: Aim, content: Mapping[str, Any], make: Make) -> Manifest:
+    async def change(
+        self, aim: Aim, content: Mapping[str, Any], make: Make, *, asks: bool = True
+    ) -> Manifest:
         """Return the performer with the patch that ``make`` gives for it as it is now.
 
         ``content`` is what is asked for, by which a repeat of its request id is known. Where
-        somebody else wrote in between it is made again, unless ``aim`` names a version.
+        somebody else wrote in between it is made again, unless ``aim`` names a version. Without
+        ``asks`` it is part of something that the caller may do in any case.
         """
         digest = digest_of(content)
         fresh = False
@@ -103,7 +106,7 @@ class Writing:
             patch = make(current)
             if not patch and not aim.request_id:
                 return current
-            if self._tenancy is not None:
+            if self._tenancy is not None and asks:
                 await self._tenancy.check(current, patched(current, patch))
             try:
                 return await self._patch(aim, current, patch, digest)
