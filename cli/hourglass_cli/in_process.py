@@ -11,28 +11,38 @@ from typing import Any
 
 from hourglass_common.domain.errors import Code, HourglassError
 
+Read = Callable[[bytes], Any]
+
 
 class InProcessChannel:
-    """As much of ``grpc.aio.Channel`` as a generated stub uses."""
+    """As much of ``grpc.aio.Channel`` as a generated stub uses.
+
+    Answers go through bytes, as over a network: some are nothing else.
+    """
 
     def __init__(self, servicer: Any) -> None:
         self._servicer = servicer
 
-    def unary_unary(self, path: str, *_: Any, **__: Any) -> Callable[..., Awaitable[Any]]:
+    def unary_unary(
+        self, path: str, *_: Any, response_deserializer: Read, **__: Any
+    ) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._servicer, path.rpartition("/")[2])
 
         async def call(request: Any, *, timeout: float | None = None, **_: Any) -> Any:
             with _as_from_afar(timeout):
                 async with asyncio.timeout(timeout):
-                    return await method(request, None)
+                    answer = await method(request, None)
+                    return response_deserializer(answer.SerializeToString())
 
         return call
 
-    def unary_stream(self, path: str, *_: Any, **__: Any) -> "Callable[..., _Answers]":
+    def unary_stream(
+        self, path: str, *_: Any, response_deserializer: Read, **__: Any
+    ) -> "Callable[..., _Answers]":
         method = getattr(self._servicer, path.rpartition("/")[2])
 
         def call(request: Any, **_: Any) -> _Answers:
-            return _Answers(method(request, None))
+            return _Answers(method(request, None), response_deserializer)
 
         return call
 
@@ -40,13 +50,14 @@ class InProcessChannel:
 class _Answers:
     """A stream of answers, to be read once."""
 
-    def __init__(self, answers: AsyncIterator[Any]) -> None:
+    def __init__(self, answers: AsyncIterator[Any], read: "Read") -> None:
         self._answers = answers
+        self._read = read
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         with _as_from_afar(None):
             async for answer in self._answers:
-                yield answer
+                yield self._read(answer.SerializeToString())
 
     def cancel(self) -> None:
         """Nothing is kept open for it: the answers end with their reader."""

@@ -142,6 +142,12 @@ async def test_a_repeated_request_changes_nothing_though_others_changed_it_since
         asked = aim(cluster, request_id="scale-1")
         assert (await client.scale(asked, 2)).manifest["spec"]["replicas"] == 2
         await cluster.change(replicas=4)
+
+        async def seen() -> bool | None:
+            found = await client.get(cluster.namespace, "demo")
+            return True if found.manifest["spec"]["replicas"] == 4 else None
+
+        await until(seen, "the replica has seen the other's change")
         assert (await client.scale(asked, 2)).manifest["spec"]["replicas"] == 4
         with pytest.raises(HourglassError) as caught:
             await client.scale(asked, 3)
