@@ -1,10 +1,12 @@
 """What comes back to a watcher that was cut off, on one replica or another."""
 
+import asyncio
+
 from hourglass_common.kube.resources import ENDPOINT_SLICES, PERFORMERS, PODS
 from hourglass_operator.control.feed import HISTORY, Watcher
 from hourglass_operator.control.token import Token, parse_token
 from hourglass_operator.control.views import Views
-from hourglass_operator.control.watching import opening, resync
+from hourglass_operator.control.watching import opening, resync, watch
 from hourglass_services.control.port import Filter, WatchEvent
 
 from tests.support.played_caches import (
@@ -230,3 +232,34 @@ def test_what_one_list_brought_has_its_token_at_the_end() -> None:
     tokens = [event.resume_token for event in watcher.take()]
     assert tokens[0] == ""
     assert len(set(tokens)) == 3
+
+
+async def test_a_replica_that_is_behind_a_token_lets_its_caches_catch_up_first() -> None:
+    world = world_of("p", "q")
+    one, two = Replica(world), Replica(world)
+    world.put("performers", ("ns", "p"), performer("0xa"))
+    one.read_all()
+    stream = watch(two.views, ALL, one.feed.token)
+    first = asyncio.ensure_future(anext(stream))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not first.done()
+    world.put("performers", ("ns", "q"), performer("0xa"))
+    two.read_all()
+    async with asyncio.timeout(5):
+        assert told((await first,)) == ["MODIFIED q"]
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert two.feed.watchers == []
+
+
+async def test_a_watcher_is_told_of_changes_as_they_come() -> None:
+    replica = Replica(world_of("p"))
+    stream = watch(replica.views, ALL, "")
+    async with asyncio.timeout(5):
+        assert told((await anext(stream), await anext(stream))) == ["ADDED p", "SNAPSHOT_DONE"]
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        replica.world.put("performers", ("ns", "p"), performer("0xa"))
+        replica.read_all()
+        assert told((await waiting,)) == ["MODIFIED p"]
+    await stream.aclose()  # type: ignore[attr-defined]

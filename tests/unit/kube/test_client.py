@@ -275,6 +275,17 @@ async def test_a_reflector_lists_again_after_410_and_notices_deletions() -> None
     assert cluster.lists == 2
 
 
+async def test_the_version_of_the_last_list_stays_known_while_a_watch_goes_on() -> None:
+    told: list[tuple[str, tuple[str, ...]]] = []
+
+    def until(reflector: Reflector) -> bool:
+        told.append((reflector.version, reflector.listed))
+        return seen(reflector) == "11"
+
+    await following(Cluster((line("MODIFIED", 11),)), until)
+    assert told == [("10", ("10",)), ("11", ("10",))]
+
+
 def seen(reflector: Reflector) -> str:
     return str(reflector.objects["", "a"]["metadata"]["resourceVersion"])
 

@@ -86,6 +86,7 @@ async def test_versions_come_in_the_order_of_names_and_move_by_themselves() -> N
             change = await told.get()
         assert (change.kind, change.key) == ("added", ("b", "x"))
         assert cache.versions == ("10", "11")
+        assert cache.listed == ("10", "10")
         stop()
         api.put("a", "x")
         async with asyncio.timeout(5):
