@@ -139,12 +139,15 @@ class Feed:
         known = parse_token(token, len(self._reached))
         if known is None or not self._reaches_back_to(known):
             return None
+        last = self._last_objects()
         events: list[WatchEvent] = []
         for key, undo in self._changed_since(known).items():
             event = _difference(wanted, look(key, undo), look(key, {}))
+            if event is not None and event.performer is None:
+                event = replace(event, performer=PerformerView(last[key]))
             if event is not None:
-                events.append(self._as_last_known(key, event))
-        return (*events[:-1], *(replace(last, resume_token=self.token) for last in events[-1:]))
+                events.append(event)
+        return (*events[:-1], *(replace(end, resume_token=self.token) for end in events[-1:]))
 
     def snapshot(
         self,
@@ -185,24 +188,18 @@ class Feed:
         known = parse_token(after, len(self._reached))
         if known is not None and known.reached[0] != self._floor[0]:
             known = None
+        last = self._last_objects()
         for key in self._changed_since(known):
-            last = self._last_object(key)
-            if last is not None and look(key, {}) is None and wanted.matches(last):
-                yield WatchEvent(EventKind.DELETED, PerformerView(last), "")
+            if key in last and look(key, {}) is None and wanted.matches(last[key]):
+                yield WatchEvent(EventKind.DELETED, PerformerView(last[key]), "")
 
-    def _as_last_known(self, key: Key, event: WatchEvent) -> WatchEvent:
-        """Return the event, for one that is gone with its object as it was last."""
-        last = self._last_object(key)
-        if event.performer is not None or last is None:
-            return event
-        return replace(event, performer=PerformerView(last))
-
-    def _last_object(self, key: Key) -> Manifest | None:
-        """Return the last object that is known to have been changed away from."""
-        for entry in reversed(self._history):
-            if (entry.key, entry.part) == (key, OBJECT) and isinstance(entry.before, Mapping):
-                return entry.before
-        return None
+    def _last_objects(self) -> dict[Key, Manifest]:
+        """Return, by performer, the last object that is known to have been changed away from."""
+        return {
+            entry.key: entry.before
+            for entry in self._history
+            if entry.part == OBJECT and isinstance(entry.before, Mapping)
+        }
 
 
 def _difference(

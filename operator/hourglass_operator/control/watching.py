@@ -35,30 +35,33 @@ async def watch(views: Views, wanted: Filter, resume_token: str) -> AsyncIterato
                 lambda: not feed.is_behind(token, views.caches.versions()), CATCH_UP_SECONDS
             )
         watcher.begin()
-        for event in opening(views, feed, wanted, token):
-            token = event.resume_token or token
-            yield event
+        events = opening(views, feed, wanted, token)
         while True:
-            offered.clear()
-            events = watcher.take()
-            if watcher.missed:
-                watcher.begin()
-                events = resync(views, feed, wanted, token)
             for event in events:
                 token = event.resume_token or token
                 yield event
-            if not watcher.idle:
-                continue
-            try:
-                async with asyncio.timeout(BOOKMARK_SECONDS):
-                    await offered.wait()
-            except TimeoutError:
-                if watcher.idle:
-                    feed.listed(views.caches.listed())
-                    token = feed.token
-                    yield WatchEvent(EventKind.BOOKMARK, None, token)
+            events = await _more(views, feed, watcher, offered, token)
     finally:
         feed.watchers.remove(watcher)
+
+
+async def _more(
+    views: Views, feed: Feed, watcher: Watcher, offered: asyncio.Event, token: str
+) -> tuple[WatchEvent, ...]:
+    """Return what came since the last events were taken, or a newer token if nothing comes."""
+    offered.clear()
+    if watcher.idle:
+        try:
+            async with asyncio.timeout(BOOKMARK_SECONDS):
+                await offered.wait()
+        except TimeoutError:
+            feed.listed(views.caches.listed())
+            if watcher.idle:
+                return (WatchEvent(EventKind.BOOKMARK, None, feed.token),)
+    if watcher.missed:
+        watcher.begin()
+        return resync(views, feed, watcher.wanted, token)
+    return watcher.take()
 
 
 def opening(views: Views, feed: Feed, wanted: Filter, token: str) -> tuple[WatchEvent, ...]:

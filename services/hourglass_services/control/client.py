@@ -210,8 +210,9 @@ class PerformerControlClient:
     async def watch(self, wanted: Filter, resume_token: str = "") -> AsyncIterator[WatchEvent]:
         """Yield events for ever: a broken stream is resumed where it broke, with back-off.
 
-        What can not be resumed begins again, with RESYNC. Raises only what trying again can not
-        mend, such as INVALID_ARGUMENT.
+        What can not be resumed begins again, with RESYNC: what is not named from there to
+        SNAPSHOT_DONE is gone, and whoever keeps what was told has to notice. Raises only what
+        trying again can not mend, such as INVALID_ARGUMENT.
         """
         attempt = 0
         shown = False

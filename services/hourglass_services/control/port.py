@@ -196,8 +196,9 @@ class EventKind(Enum):
 class WatchEvent:
     """One answer of a watch; ``performer`` is None for the markers.
 
-    ``resume_token`` is "" inside a snapshot and between changes that were made at once: one given
-    earlier holds. After resuming, ADDED and MODIFIED both mean "is so now".
+    ``resume_token`` is "" inside a snapshot and between changes that were made, or are caught up
+    with, at once: one given earlier holds. After resuming, ADDED and MODIFIED both mean "is so
+    now".
     """
 
     kind: EventKind
@@ -288,8 +289,9 @@ class PerformerControlPort(Protocol):
     def watch(self, wanted: Filter, resume_token: str) -> AsyncIterator[WatchEvent]:
         """A snapshot and its end, or what changed since the token; then every change.
 
-        A token that is too old, or not one, gives RESYNC and a snapshot instead; so does a reader
-        who falls too far behind. What comes to match ``wanted`` is ADDED, what ceases to is
-        DELETED. RESOURCE_EXHAUSTED if too many watches are open.
+        A token that is too old, or not one, gives RESYNC, the deletions that are known and a
+        snapshot instead; so does a reader who falls too far behind. What comes to match
+        ``wanted`` is ADDED, what ceases to is DELETED. RESOURCE_EXHAUSTED if too many watches are
+        open.
         """
         ...
