@@ -71,13 +71,13 @@ def with_piece(
     if piece is not None:
         pieces = tuple(sorted((*pieces, piece), key=lambda each: each.name))
     before, after = _in_service(members.pieces), _in_service(pieces)
-    left = frozenset(pod for pod in (members.left | before) - after if lives(pod))
-    return Members(pieces, left)
+    left = [pod for pod in (members.left | before) - after if lives(pod)]
+    return Members(pieces, frozenset(left) if left else NOBODY.left)
 
 
 def without(members: Members, pod: str) -> Members:
     """Return the members after a pod is gone that was in the Service before."""
-    return replace(members, left=members.left - {pod})
+    return replace(members, left=(members.left - {pod}) or NOBODY.left)
 
 
 def endpoints(key: Key, manifest: Manifest, members: Members, pods: Pods) -> tuple[Endpoint, ...]:
