@@ -300,7 +300,9 @@ async def _performer_objects(
 ) -> PerformerObjects:
     if kubernetes.via == "control":
         channel = await stack.enter_async_context(
-            open_channel(kubernetes.performer_control.address)
+            open_channel(
+                kubernetes.performer_control.address, kubernetes.performer_control.security
+            )
         )
         return ByPerformerControl(PerformerControlClient(channel, rng=rng), kubernetes.namespace)
     path = kubernetes.kube_config_path or None

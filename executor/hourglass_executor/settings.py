@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hourglass_common.runtime.settings import Settings
+from hourglass_services.rpc.channel import ChannelSecurity
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -78,9 +79,33 @@ class AvsPerformer(Section):
 
 
 class PerformerControlAddress(Section):
-    """Where PerformerControl listens, as ``host:port``."""
+    """Where PerformerControl listens, as ``host:port``, and how it is called.
+
+    With ``tls``, or any of the files but a token's, by TLS: ``caFile`` signed its certificate
+    (unset: any authority that this machine trusts), ``serverName`` is in it where that is not the
+    address. ``tokenFile`` is shown as the caller, and read again whenever it was replaced;
+    ``certificateFile`` and ``keyFile`` where clients need a certificate.
+    """
 
     address: str = "127.0.0.1:50051"
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str = ""
+    token_file: Path | None = None
+
+    @property
+    def security(self) -> ChannelSecurity:
+        encrypted = (self.tls, self.ca_file, self.certificate_file, self.key_file, self.server_name)
+        return ChannelSecurity(
+            ca_file=self.ca_file,
+            certificate_file=self.certificate_file,
+            key_file=self.key_file,
+            server_name=self.server_name,
+            token_file=self.token_file,
+            plaintext=not any(encrypted),
+        )
 
 
 class Kubernetes(Section):

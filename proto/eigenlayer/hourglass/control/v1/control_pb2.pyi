@@ -1649,8 +1649,8 @@ class WatchPerformersResponse(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     type: Global___WatchPerformersResponse.Type.ValueType
     resume_token: _builtins.str
-    """Resumes right after this answer. Empty inside a snapshot and between changes made at once: the
-    last one given holds.
+    """Resumes right after this answer. Empty inside a snapshot, and between changes that were made or
+    are caught up with at once: the last one given holds.
     """
     @_builtins.property
     def performer(self) -> Global___Performer:
