@@ -317,12 +317,16 @@ def _text_quantities(resources: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_EXACT = 2.0**53
+"""Doubles from here on stand for more than one integer, and may be too long for any."""
+
+
 def _whole_numbers(value: Any) -> Any:
     """Struct knows only doubles; Kubernetes wants its integers without a point."""
     if isinstance(value, dict):
         return {key: _whole_numbers(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_whole_numbers(one) for one in value]
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     return value

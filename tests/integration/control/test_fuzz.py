@@ -62,7 +62,7 @@ def one_request(
         data = damaged(rng, data)
     elif kind < 0.3:
         data = rng.randbytes(rng.randint(0, 400))
-    return data, rng.choice(METADATA)
+    return data, rng.choice(METADATA) if rng.random() < 0.1 else ()
 
 
 async def call(
@@ -103,6 +103,6 @@ async def test_ten_thousand_requests_at_random_are_answered_with_a_code_that_is_
     assert sum(codes.values()) == total
     # Not everything was refused at the door, and not everything got through it.
     assert codes["INVALID_ARGUMENT"] > total // 10
-    assert codes["OK"] > total // 400
+    assert codes["OK"] > total // 200
     await fuzzed.client.create(fuzzed.creation("after-all"))
     assert (await fuzzed.kube.get(PERFORMERS, fuzzed.namespace, "after-all"))["spec"]

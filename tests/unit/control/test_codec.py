@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from eigenlayer.hourglass.control.v1 import control_pb2
 from google.protobuf import json_format
@@ -312,3 +313,12 @@ def test_a_number_that_json_has_no_form_for_is_refused(number: float) -> None:
     with pytest.raises(HourglassError) as caught:
         spec_to_json(spec)
     assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("number", [3, -2, 0.5, 1e308])
+def test_whole_numbers_of_free_form_values_are_written_without_a_point(number: float) -> None:
+    spec = control_pb2.PerformerSpec()
+    spec.scheduling.affinity.fields["weight"].number_value = number
+    found = spec_to_json(spec)["scheduling"]["affinity"]["weight"]
+    assert (found, type(found)) == (number, type(number))
+    assert orjson.loads(orjson.dumps(found)) == number
