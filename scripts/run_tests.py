@@ -26,6 +26,7 @@ TIERS: dict[str, tuple[str, int]] = {
     "unit": ("tests/unit", 2),
     "property": ("tests/property", 2),
     "integration": ("tests/integration", 2),
+    "dockerd": ("tests/dockerd", 0),
     "e2e": ("tests/e2e", 0),
     # Last: it reads from the audit log what the tiers before asked of the control plane.
     "contract": ("tests/contract", 0),

@@ -1,6 +1,7 @@
 """The executor: storage, dispatcher, deployers, then gRPC; and the same backwards at the end."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -34,6 +35,8 @@ from .api.inspection import Inspection
 from .api.tasks import AvsPolicy, Identity, TaskService
 from .deployers.choose import configured, mode_for
 from .deployers.deployment import Mode
+from .deployers.docker.deployer import DockerDeployer
+from .deployers.docker.options import docker_options
 from .deployers.kubernetes import KubernetesDeployer
 from .deployers.performer_objects import ByKubernetesApi, ByPerformerControl, PerformerObjects
 from .deployers.port import Deployer
@@ -100,8 +103,8 @@ async def _run(
         executor = _Executor(settings, store, dispatcher, group.tasks, clock)
         deployers = await _enter_deployers(settings, executor.deployments, stack, clock, rng)
         executor.deployments.use(deployers)
-        if settings.processes.stop_on_exit:  # after a start that failed half-way too
-            for deployer in deployers.values():
+        for mode, deployer in deployers.items():  # after a start that failed half-way too
+            if mode is not Mode.PROCESS or settings.processes.stop_on_exit:
                 stack.push_async_callback(deployer.stop_all)
         stack.callback(executor.deployments.stop)
         await executor.tasks.recover()
@@ -282,6 +285,10 @@ async def _enter_deployers(
                 stop_grace=settings.processes.stop_grace,
             )
         )
+    if settings.uses_docker:
+        found[Mode.DOCKER] = await stack.enter_async_context(
+            DockerDeployer(listener, docker_options(settings, os.environ), clock=clock, rng=rng)
+        )
     if settings.kubernetes is not None:
         objects = await _performer_objects(settings.kubernetes, stack, clock, rng)
         found[Mode.KUBERNETES] = await stack.enter_async_context(
@@ -353,7 +360,7 @@ def _times(settings: ExecutorSettings) -> Times:
         deploy={
             Mode.KUBERNETES: in_cluster,
             Mode.PROCESS: settings.processes.deploy_timeout,
-            Mode.DOCKER: in_cluster,
+            Mode.DOCKER: settings.docker.deploy_timeout if settings.docker else 300.0,
         },
         drain=settings.drain_timeout,
     )

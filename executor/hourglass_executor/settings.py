@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from .duration import Duration, ReferenceDuration
+from .settings_docker import Docker
 from .settings_sections import (
     Address,
     Env,
@@ -29,11 +30,6 @@ from .settings_sections import (
 MIXED_MODES = (
     "mixed deployment modes not supported: all performers must use the same deployment mode "
     "(either 'docker' or 'kubernetes')"
-)
-DOCKER_NOT_HERE = (
-    "deploymentMode docker is not available in this version yet, and it is the default: "
-    "set deploymentMode: kubernetes (with a kubernetes section), "
-    "or deploymentMode: process (with processes.allow: true)"
 )
 
 
@@ -266,6 +262,7 @@ class ExecutorSettings(Settings):
     allow_mixed_modes: bool = False
     kubernetes: Kubernetes | None = None
     processes: Processes = Processes()
+    docker: Docker | None = None
     storage: Storage = Storage()
     data_dir: str = ".hourglass/executor"
     authentication: Authentication = Authentication()
@@ -298,8 +295,6 @@ class ExecutorSettings(Settings):
         modes = {one.deployment_mode for one in self.avs_performers}
         if len(modes) > 1 and not self.allow_mixed_modes:
             raise ValueError(f"{MIXED_MODES}; allowMixedModes: true permits it")
-        if "docker" in modes:
-            raise ValueError(f"avsPerformers: {DOCKER_NOT_HERE}")
         if "kubernetes" in modes and self.kubernetes is None:
             raise ValueError(
                 "kubernetes configuration is required when using kubernetes deployment mode"
@@ -309,6 +304,13 @@ class ExecutorSettings(Settings):
                 "deploymentMode process runs commands on this machine: set processes.allow: true"
             )
         return self
+
+    @property
+    def uses_docker(self) -> bool:
+        """Whether docker mode is asked for, or is what is left: it is the default."""
+        modes = {one.deployment_mode for one in self.avs_performers}
+        others = self.kubernetes is not None or self.processes.allow
+        return self.docker is not None or "docker" in modes or not (modes or others)
 
     @property
     def store_directory(self) -> Path:

@@ -384,7 +384,8 @@ class Deployments:
                 Code.FAILED_PRECONDITION,
                 f"deploymentMode {mode.value} is not configured on this executor",
                 reason="DEPLOYMENT_MODE",
-                hint="add its section to the configuration: kubernetes, or processes.allow: true",
+                hint="add its section to the configuration: docker, kubernetes, or "
+                "processes.allow: true",
             )
         return deployer
 

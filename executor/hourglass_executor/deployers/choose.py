@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
-from hourglass_executor.settings import DOCKER_NOT_HERE, AvsPerformer, ExecutorSettings
+from hourglass_executor.settings import AvsPerformer, ExecutorSettings
 from hourglass_executor.settings_sections import Env, KeyRef
 
 from .deployment import Artifact, Deployment, Mode
@@ -14,9 +14,9 @@ from .deployment import Artifact, Deployment, Mode
 
 def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
     """Return the mode of the AVS's configured performer, else that of all configured ones, else
-    the only one that the configuration makes possible.
+    the only one that the configuration makes possible, else docker.
 
-    FAILED_PRECONDITION where that is none, or more than one.
+    FAILED_PRECONDITION where that is more than one.
     """
     modes = {one.avs_address: Mode(one.deployment_mode) for one in settings.avs_performers}
     if avs in modes:
@@ -24,6 +24,7 @@ def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
     possible = set(modes.values()) or {
         *({Mode.KUBERNETES} if settings.kubernetes is not None else ()),
         *({Mode.PROCESS} if settings.processes.allow else ()),
+        *({Mode.DOCKER} if settings.docker is not None else ()),
     }
     if len(possible) == 1:
         return possible.pop()
@@ -34,9 +35,7 @@ def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
             reason="DEPLOYMENT_MODE",
             hint="name the AVS in avsPerformers with its deploymentMode",
         )
-    raise HourglassError(
-        Code.FAILED_PRECONDITION, DOCKER_NOT_HERE, reason="DEPLOYMENT_MODE_NOT_AVAILABLE"
-    )
+    return Mode.DOCKER
 
 
 def configured(settings: ExecutorSettings, new_id: Callable[[str], str]) -> tuple[Deployment, ...]:

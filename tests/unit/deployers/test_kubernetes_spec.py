@@ -73,5 +73,6 @@ def test_the_mode_of_an_avs_is_its_own_or_the_only_one(tmp_path: object) -> None
     both = settings(folder, kubernetes={}, avsPerformers=[])
     with pytest.raises(HourglassError, match="several deployment modes"):
         mode_for(other, both)
-    with pytest.raises(HourglassError, match="docker is not available"):
-        mode_for(other, settings(folder, processes={}, avsPerformers=[]))
+    assert mode_for(other, settings(folder, processes={}, avsPerformers=[])) is Mode.DOCKER
+    asked = settings(folder, processes={}, docker={}, avsPerformers=[])
+    assert mode_for(other, asked) is Mode.DOCKER

@@ -125,10 +125,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "mixed deployment modes not supported: all performers must use the same deployment mode "
         "(either 'docker' or 'kubernetes')",
     ),
-    (
-        {"avsPerformers": [{**PERFORMER, "deploymentMode": "docker"}]},
-        "set deploymentMode: kubernetes",
-    ),
+    ({"docker": {"memory": "lots"}}, 'write an amount such as "512Mi"'),
     ({"taskVerification": {"mode": "ecdsa"}}, "mode ecdsa needs aggregators"),
 ]
 
@@ -142,10 +139,25 @@ def test_a_bad_value_is_refused_in_the_words_of_the_reference(
     assert text in refused.value.message
 
 
-def test_docker_is_the_default_and_says_what_to_set_instead(tmp_path: Path) -> None:
+def test_docker_is_the_default(tmp_path: Path) -> None:
     performer = {key: value for key, value in PERFORMER.items() if key != "deploymentMode"}
-    with pytest.raises(HourglassError, match="docker is not available in this version yet"):
-        load(tmp_path, configuration(tmp_path, avsPerformers=[performer]))
+    found = load(tmp_path, configuration(tmp_path, avsPerformers=[performer]))
+    assert found.avs_performers[0].deployment_mode == "docker"
+    assert found.uses_docker
+    assert not load(tmp_path, configuration(tmp_path, avsPerformers=[])).uses_docker
+    bare = configuration(tmp_path, avsPerformers=[], processes={})
+    assert load(tmp_path, bare).uses_docker
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("512Mi", 512 << 20), ("2G", 2_000_000_000), (4096, 4096)]
+)
+def test_an_amount_of_memory_is_written_as_kubernetes_does(
+    tmp_path: Path, written: object, size: int
+) -> None:
+    found = load(tmp_path, configuration(tmp_path, docker={"memory": written}))
+    assert found.docker is not None
+    assert found.docker.memory == size
 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,298 @@
+"""Performers as containers of a Docker Engine.
+
+The engine keeps them running, whether or not an executor does; they are found again by label, and
+nothing without our label is ever touched.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing, nullcontext, suppress
+from dataclasses import dataclass, field
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from hourglass_common.domain.backoff import Backoff
+from hourglass_common.domain.clock import Clock
+from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.runtime.logs import get_logger
+
+from hourglass_executor.deployers.choose import resolved
+from hourglass_executor.deployers.deployment import Deployment
+from hourglass_executor.deployers.port import InstanceInfo, Listener
+
+from .credentials import registry_auth
+from .engine import DockerEngine, EngineError
+from .options import DockerOptions
+from .plan import (
+    EXECUTOR_LABEL,
+    Found,
+    container_body,
+    container_name,
+    read,
+    wanted_indices,
+)
+
+log = get_logger(__name__)
+
+Json = Mapping[str, Any]
+LOOK_AGAIN_SECONDS = 30.0
+"""How often everything is looked at though no event came: events can be lost with a connection."""
+
+
+@dataclass(slots=True)
+class _Running:
+    deployment: Deployment
+    environment: Mapping[str, str]
+    found: dict[int, Found] = field(default_factory=dict)
+    trouble: str = ""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while its containers are made or taken away."""
+
+
+class DockerDeployer:
+    """Implements ``Deployer``."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        options: DockerOptions,
+        *,
+        clock: Clock,
+        rng: Random,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._listener = listener
+        self._options = options
+        self._clock = clock
+        self._rng = rng
+        self._environ = os.environ if environ is None else environ
+        self._engine = DockerEngine(options.address)
+        self._backoff = Backoff(minimum=0.2, maximum=30.0)
+        self._running: dict[str, _Running] = {}
+        self._stack = AsyncExitStack()
+        self._follower: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._engine)
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._follower = group.create_task(self._follow())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
+        if deployment.performer_id in self._running:
+            return
+        running = _Running(deployment, self._environment(deployment))
+        found = [] if handle is None else await self._find(deployment.performer_id)
+        running.found = {each.index: each for each in found}
+        missing = wanted_indices(deployment.replicas, found)
+        if missing:
+            image = await self._image(deployment.artifact.image)
+            await self._network()
+            for index in missing:
+                running.found[index] = await self._create(running, index, image)
+        for each in found:
+            if not each.running:
+                await self._engine.start(each.id)
+        self._running[deployment.performer_id] = running
+        await self._look(running)
+
+    async def remove(self, performer_id: str) -> None:
+        running = self._running.pop(performer_id, None)
+        if running is not None:
+            self._listener.endpoints_changed(performer_id, ())
+        async with running.lock if running is not None else nullcontext():
+            ending = await self._find(performer_id)
+        async with asyncio.TaskGroup() as group:
+            for each in ending:
+                group.create_task(self._end(each.id))
+
+    def reason(self, performer_id: str) -> str:
+        running = self._running.get(performer_id)
+        return running.trouble if running else ""
+
+    def instances(self, performer_id: str) -> tuple[InstanceInfo, ...]:
+        running = self._running.get(performer_id)
+        if running is None:
+            return ()
+        return tuple(
+            InstanceInfo(resource=each.id[:12], running=each.running)
+            for _, each in sorted(running.found.items())
+        )
+
+    async def stop_all(self) -> None:
+        if not self._options.stop_on_exit:
+            return
+        async with asyncio.TaskGroup() as group:
+            for performer_id in tuple(self._running):
+                group.create_task(self.remove(performer_id))
+
+    async def _image(self, name: str) -> Json:
+        """Return the image as it is here, fetched if the configuration wants that."""
+        policy = self._options.pull
+        found = await self._engine.image(name) if policy != "Always" else None
+        if found is None and policy != "Never":
+            auth = await registry_auth(name, self._options.credentials)
+            log.info("image pull begins", image=name)
+            await self._engine.pull(name, auth, lambda line: _progress(name, line))
+            log.info("image pulled", image=name)
+            found = await self._engine.image(name)
+        if found is None:
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"image {name} is not on this machine",
+                reason="IMAGE_MISSING",
+                hint="pull it, or set docker.imagePullPolicy to IfNotPresent",
+            )
+        return found
+
+    async def _network(self) -> None:
+        name = self._options.place.network
+        if not name or await self._engine.network(name) is not None:
+            return
+        with suppress(EngineError):  # somebody else was faster
+            await self._engine.create_network(name, {EXECUTOR_LABEL: self._options.place.executor})
+
+    async def _create(self, running: _Running, index: int, image: Json) -> Found:
+        deployment, options = running.deployment, self._options
+        name = container_name(deployment, index)
+        user = str((image.get("Config") or {}).get("User") or "")
+        body = container_body(
+            deployment, index, running.environment, options.place, options.confinement, user
+        )
+        try:
+            container = await self._engine.create(name, body)
+        except EngineError as error:
+            if not error.is_conflict:
+                raise
+            raise HourglassError(
+                Code.FAILED_PRECONDITION,
+                f"a container {name} is there already, and it is not this executor's",
+                reason="NAME_TAKEN",
+                hint=f"look at it with docker inspect {name}, and remove it if nobody needs it",
+            ) from error
+        await self._engine.start(container)
+        log.info(
+            "performer started", performer_id=deployment.performer_id, container=container[:12]
+        )
+        return Found(
+            container, index, deployment.performer_id, running=True, address="", trouble=""
+        )
+
+    async def _find(self, performer_id: str = "") -> list[Found]:
+        """Return this executor's containers, of one performer or of all."""
+        mark = f"{EXECUTOR_LABEL}={self._options.place.executor}"
+        found: list[Found] = []
+        for listed in await self._engine.containers(mark):
+            whole = await self._engine.container(str(listed["Id"]))
+            one = read(whole, self._options.place.network) if whole is not None else None
+            if one is not None and performer_id in ("", one.performer_id):
+                found.append(one)
+        return found
+
+    async def _look(self, running: _Running) -> None:
+        """Read a performer's containers, make those anew that are gone, and tell of it."""
+        async with running.lock:
+            if self._running.get(running.deployment.performer_id) is running:
+                await self._look_locked(running)
+
+    async def _look_locked(self, running: _Running) -> None:
+        found = {each.index: each for each in await self._find(running.deployment.performer_id)}
+        for index in wanted_indices(running.deployment.replicas, tuple(found.values())):
+            if index in running.found:
+                log.warning(
+                    "container gone", performer_id=running.deployment.performer_id, index=index
+                )
+            image = await self._image(running.deployment.artifact.image)
+            found[index] = await self._create(running, index, image)
+        running.found = found
+        running.trouble = next((each.trouble for each in found.values() if each.trouble), "")
+        self._publish(running)
+
+    def _publish(self, running: _Running) -> None:
+        deployment = running.deployment
+        self._listener.endpoints_changed(
+            deployment.performer_id,
+            tuple(
+                Endpoint(
+                    performer_id=deployment.performer_id,
+                    revision=deployment.artifact.image,
+                    instance=f"{container_name(deployment, index)}-{each.id[:12]}",
+                    address=each.address,
+                )
+                for index, each in sorted(running.found.items())
+                if each.address
+            ),
+        )
+
+    async def _follow(self) -> None:
+        """Follow the engine's events; while it is away, what is known stays as it is."""
+        attempt = 0
+        while True:
+            since = self._clock.wall().timestamp()
+            try:
+                await self._look_at_all()
+                attempt = 0
+                await self._events(since)
+            except HourglassError as error:
+                attempt += 1
+                log.warning("docker not followed", error=error.message)
+            await asyncio.sleep(self._backoff.delay(max(1, attempt), self._rng.random()))
+
+    async def _look_at_all(self) -> None:
+        for running in tuple(self._running.values()):
+            try:
+                await self._look(running)
+            except HourglassError as error:
+                if error.code is Code.UNAVAILABLE:
+                    raise  # the engine is away: that of the others is not known either
+                running.trouble = str(error)
+                log.error(
+                    "performer not kept running",
+                    performer_id=running.deployment.performer_id,
+                    error=str(error),
+                )
+
+    async def _events(self, since: float) -> None:
+        mark = f"{EXECUTOR_LABEL}={self._options.place.executor}"
+        async with aclosing(self._engine.events(mark, since)) as events:
+            while True:
+                try:
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        await anext(events)
+                except (TimeoutError, StopAsyncIteration):
+                    return
+                await self._look_at_all()
+
+    async def _end(self, container: str) -> None:
+        await self._engine.stop(container, self._options.stop_grace)
+        await self._engine.remove(container)
+
+    def _environment(self, deployment: Deployment) -> dict[str, str]:
+        for variable in deployment.environment:
+            if variable.secret is not None or variable.config_map is not None:
+                raise HourglassError(
+                    Code.INVALID_ARGUMENT,
+                    f"environment variable {variable.name} comes from a Secret or ConfigMap, "
+                    "which only Kubernetes has",
+                    reason="KUBERNETES_ENV",
+                    hint="use value or valueFromEnv in docker mode",
+                )
+        return resolved(deployment.environment, self._environ)
+
+
+def _progress(image: str, line: Json) -> None:
+    if line.get("status") in ("Pull complete", "Already exists", "Downloaded newer image"):
+        log.debug("image layer", image=image, layer=line.get("id"), status=line.get("status"))
