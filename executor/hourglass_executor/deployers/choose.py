@@ -76,6 +76,23 @@ def _key(ref: KeyRef | None) -> KeyReference | None:
     return KeyReference(name=ref.name, key=ref.key) if ref else None
 
 
+def without_cluster(deployment: Deployment, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a deployment that runs outside of Kubernetes, its AVS among them.
+
+    INVALID_ARGUMENT for one that only Kubernetes has; FAILED_PRECONDITION as ``resolved``.
+    """
+    for variable in deployment.environment:
+        if variable.secret is not None or variable.config_map is not None:
+            raise HourglassError(
+                Code.INVALID_ARGUMENT,
+                f"environment variable {variable.name} comes from a Secret or ConfigMap, which "
+                "only Kubernetes has",
+                reason="KUBERNETES_ENV",
+                hint=f"use value or valueFromEnv in {deployment.mode.value} mode",
+            )
+    return {"AVS_ADDRESS": deployment.avs, **resolved(deployment.environment, environ)}
+
+
 def resolved(
     environment: tuple[EnvironmentVariable, ...], environ: Mapping[str, str]
 ) -> dict[str, str]:

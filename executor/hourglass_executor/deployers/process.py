@@ -22,7 +22,7 @@ from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.logs import get_logger
 
-from .choose import resolved
+from .choose import without_cluster
 from .deployment import Deployment, object_name
 from .os_process import MARKER, OsProcess, find_again, start, trim
 from .port import InstanceInfo, Listener
@@ -168,21 +168,8 @@ class ProcessDeployer:
 
     def _environment(self, deployment: Deployment) -> dict[str, str]:
         """Return the declared variables, and the few without which no program finds anything."""
-        for variable in deployment.environment:
-            if variable.secret is not None or variable.config_map is not None:
-                raise HourglassError(
-                    Code.INVALID_ARGUMENT,
-                    f"environment variable {variable.name} comes from a Secret or ConfigMap, "
-                    "which only Kubernetes has",
-                    reason="KUBERNETES_ENV",
-                    hint="use value or valueFromEnv in process mode",
-                )
         inherited = {name: self._environ[name] for name in INHERITED if name in self._environ}
-        return {
-            **inherited,
-            "AVS_ADDRESS": deployment.avs,
-            **resolved(deployment.environment, self._environ),
-        }
+        return {**inherited, **without_cluster(deployment, self._environ)}
 
     def _find_again(self, running: _Running, handle: str) -> None:
         try:

@@ -217,7 +217,7 @@ async def test_a_restarted_executor_follows_the_same_object(
 async def test_a_performer_that_never_becomes_ready_is_named_with_its_reason(
     api: KubeClient, real_api: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    given = in_kubernetes(tmp_path, real_api, namespace, deployTimeout="2s")
+    given = in_kubernetes(tmp_path, real_api, namespace, deployTimeout="6s")
     async with running_executor(given) as at, open_channel(at.grpc) as channel:
         request = DeployRequest(avs_address=AVS, digest=DIGEST, registry="r.test/demo")
         with pytest.raises(HourglassError, match="has not reported on it yet") as failed:

@@ -79,7 +79,7 @@ def test_without_a_network_each_has_a_loopback_port_and_with_one_none() -> None:
 
 def test_what_a_container_is_told_and_by_whom_it_is_found_again() -> None:
     made = body()
-    assert made["Env"] == ["A=1", "AVS_ADDRESS=0xab", "GRPC_PORT=8080"]
+    assert made["Env"] == ["A=1", "GRPC_PORT=8080"]
     assert made["Image"] == "r.test/demo@sha256:" + "a" * 64
     assert made["Labels"] == {
         "hourglass.eigenlayer.io/executor": "me",

@@ -56,8 +56,10 @@ def promote(
     from .waiting import code_after
 
     view = _act(asker, "Promote", name, etag=etag, dry_run=dry_run, revision=revision)
-    asked = (view.manifest.get("status") or {}).get("revision", "")
-    done = f"promoted{f': revision {asked} takes over' if asked else ''}"
+    status = view.manifest.get("status") or {}
+    asked, serving = status.get("revision", ""), status.get("inServiceRevision", "")
+    what = f"revision {asked} is in service" if asked == serving else f"revision {asked} takes over"
+    done = f"promoted{f': {what}' if asked else ''}"
     print_done(asker, view, output, _said(done, dry_run=dry_run))
     return code_after(asker, name, wait=wait and not dry_run)
 

@@ -19,7 +19,7 @@ from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.logs import get_logger
 
-from hourglass_executor.deployers.choose import resolved
+from hourglass_executor.deployers.choose import without_cluster
 from hourglass_executor.deployers.deployment import Deployment
 from hourglass_executor.deployers.port import InstanceInfo, Listener
 
@@ -94,7 +94,7 @@ class DockerDeployer:
     async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
         if deployment.performer_id in self._running:
             return
-        running = _Running(deployment, self._environment(deployment))
+        running = _Running(deployment, without_cluster(deployment, self._environ))
         found = [] if handle is None else await self._find(deployment.performer_id)
         running.found = {each.index: each for each in found}
         missing = wanted_indices(deployment.replicas, found)
@@ -279,18 +279,6 @@ class DockerDeployer:
     async def _end(self, container: str) -> None:
         await self._engine.stop(container, self._options.stop_grace)
         await self._engine.remove(container)
-
-    def _environment(self, deployment: Deployment) -> dict[str, str]:
-        for variable in deployment.environment:
-            if variable.secret is not None or variable.config_map is not None:
-                raise HourglassError(
-                    Code.INVALID_ARGUMENT,
-                    f"environment variable {variable.name} comes from a Secret or ConfigMap, "
-                    "which only Kubernetes has",
-                    reason="KUBERNETES_ENV",
-                    hint="use value or valueFromEnv in docker mode",
-                )
-        return resolved(deployment.environment, self._environ)
 
 
 def _progress(image: str, line: Json) -> None:

@@ -72,7 +72,7 @@ def container_body(
     The engine starts it again when it ends, whether or not an executor runs.
     """
     port = f"{PORT}/tcp"
-    told = {"AVS_ADDRESS": deployment.avs, **environment, "GRPC_PORT": str(PORT)}
+    told = {**environment, "GRPC_PORT": str(PORT)}
     return {
         "Image": deployment.artifact.image,
         "Hostname": container_name(deployment, index)[:63],
