@@ -1,5 +1,6 @@
 """Service accounts on a real API server: their roles, and their tokens good and bad."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterable
@@ -11,7 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hourglass_common.kube.client import KubeClient
-from hourglass_common.kube.resources import GROUP, NAMESPACES, SERVICE_ACCOUNTS, Resource
+from hourglass_common.kube.resources import (
+    GROUP,
+    NAMESPACES,
+    SERVICE_ACCOUNTS,
+    SUBJECT_ACCESS_REVIEWS,
+    Resource,
+)
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
 ROLES = Resource(RBAC_GROUP, "v1", "roles", "Role")
@@ -50,9 +57,10 @@ class Accounts:
         self, namespace: str, name: str, rights: Iterable[str], *, subject: dict[str, str]
     ) -> None:
         """Make a Role ``name`` of ``rights``, and its binding to ``subject``."""
+        rights = sorted(rights)
         rules = [
             {"apiGroups": [GROUP], "resources": [path], "verbs": [verb]}
-            for verb, _, path in (right.partition(" ") for right in sorted(rights))
+            for verb, _, path in (right.partition(" ") for right in rights)
         ]
         meta = {"name": name}
         await self.kube.create(ROLES, namespace, {"metadata": meta, "rules": rules})
@@ -62,9 +70,41 @@ class Accounts:
             "subjects": [subject],
         }
         await self.kube.create(ROLE_BINDINGS, namespace, binding)
+        for right in rights:
+            await self._until(namespace, subject, right, allowed=True)
 
     async def revoke(self, namespace: str, name: str) -> None:
+        """Take away what ``grant`` gave an account of that name."""
+        role = await self.kube.get(ROLES, namespace, name)
         await self.kube.delete(ROLE_BINDINGS, namespace, name)
+        for rule in role["rules"]:
+            right = f"{rule['verbs'][0]} {rule['resources'][0]}"
+            await self._until(namespace, _account(namespace, name), right, allowed=False)
+
+    async def _until(
+        self, namespace: str, subject: dict[str, str], right: str, *, allowed: bool
+    ) -> None:
+        """Return once the API server itself says so: it follows roles with a delay."""
+        verb, _, path = right.partition(" ")
+        resource, _, subresource = path.partition("/")
+        user = subject["name"]
+        if subject["kind"] == "ServiceAccount":
+            user = f"system:serviceaccount:{subject['namespace']}:{user}"
+        attributes = {
+            "verb": verb,
+            "group": GROUP,
+            "resource": resource,
+            "subresource": subresource,
+            "namespace": namespace,
+        }
+        who = {"groups": [user]} if subject["kind"] == "Group" else {"user": user}
+        body = {"spec": {**who, "resourceAttributes": attributes}}
+        async with asyncio.timeout(10):
+            while True:
+                found = await self.kube.create(SUBJECT_ACCESS_REVIEWS, None, body)
+                if found["status"]["allowed"] is allowed:
+                    return
+                await asyncio.sleep(0.02)
 
     async def token(self, namespace: str, name: str, audience: str = AUDIENCE) -> str:
         """Return a new token of an account; an audience "" is the API server's own."""
