@@ -101,6 +101,13 @@ async def test_a_pull_that_fails_in_its_midst_says_why(
     assert seen == [{"status": "Pulling"}]
 
 
+async def test_containers_are_asked_for_by_all_of_their_labels(tmp_path: Path) -> None:
+    told_labels = lambda request: web.json_response([{"Id": request.query["filters"]}])  # noqa: E731
+    async with engine(tmp_path, {"/containers/json": told_labels}) as (client, _):
+        (found,) = await client.containers("a=1", "b=2")
+    assert found["Id"] == '{"label": ["a=1", "b=2"]}'
+
+
 async def test_events_come_one_by_one(tmp_path: Path) -> None:
     said = lines('{"Action": "start"}', '{"Action": "die"}')
     async with engine(tmp_path, {"/events": said}) as (client, asked):

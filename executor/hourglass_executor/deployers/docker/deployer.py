@@ -28,6 +28,7 @@ from .engine import DockerEngine, EngineError
 from .options import DockerOptions
 from .plan import (
     EXECUTOR_LABEL,
+    PERFORMER_LABEL,
     Found,
     container_body,
     container_name,
@@ -191,14 +192,14 @@ class DockerDeployer:
             container, index, deployment.performer_id, running=True, address="", trouble=""
         )
 
-    async def _find(self, performer_id: str = "") -> list[Found]:
-        """Return this executor's containers, of one performer or of all."""
+    async def _find(self, performer_id: str) -> list[Found]:
+        """Return this executor's containers of one performer."""
         mark = f"{EXECUTOR_LABEL}={self._options.place.executor}"
         found: list[Found] = []
-        for listed in await self._engine.containers(mark):
+        for listed in await self._engine.containers(mark, f"{PERFORMER_LABEL}={performer_id}"):
             whole = await self._engine.container(str(listed["Id"]))
             one = read(whole, self._options.place.network) if whole is not None else None
-            if one is not None and performer_id in ("", one.performer_id):
+            if one is not None:
                 found.append(one)
         return found
 
@@ -253,17 +254,21 @@ class DockerDeployer:
 
     async def _look_at_all(self) -> None:
         for running in tuple(self._running.values()):
-            try:
-                await self._look(running)
-            except HourglassError as error:
-                if error.code is Code.UNAVAILABLE:
-                    raise  # the engine is away: that of the others is not known either
-                running.trouble = str(error)
-                log.error(
-                    "performer not kept running",
-                    performer_id=running.deployment.performer_id,
-                    error=str(error),
-                )
+            await self._keep(running)
+
+    async def _keep(self, running: _Running) -> None:
+        """Look at one performer; what is wrong with it alone is its own trouble."""
+        try:
+            await self._look(running)
+        except HourglassError as error:
+            if error.code is Code.UNAVAILABLE:
+                raise  # the engine is away: that of the others is not known either
+            running.trouble = str(error)
+            log.error(
+                "performer not kept running",
+                performer_id=running.deployment.performer_id,
+                error=str(error),
+            )
 
     async def _events(self, since: float) -> None:
         mark = f"{EXECUTOR_LABEL}={self._options.place.executor}"
@@ -271,10 +276,13 @@ class DockerDeployer:
             while True:
                 try:
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-                        await anext(events)
+                        event = await anext(events)
                 except (TimeoutError, StopAsyncIteration):
                     return
-                await self._look_at_all()
+                marks = (event.get("Actor") or {}).get("Attributes") or {}
+                running = self._running.get(str(marks.get(PERFORMER_LABEL, "")))
+                if running is not None:
+                    await self._keep(running)
 
     async def _end(self, container: str) -> None:
         await self._engine.stop(container, self._options.stop_grace)

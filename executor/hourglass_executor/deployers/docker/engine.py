@@ -145,9 +145,9 @@ class DockerEngine:
     async def container(self, container: str) -> Json | None:
         return await self._json_or_none(f"/containers/{container}/json")
 
-    async def containers(self, label: str) -> list[Json]:
-        """Return all containers with a label (``key=value``), those that do not run as well."""
-        query = urlencode({"all": "true", "filters": json.dumps({"label": [label]})})
+    async def containers(self, *labels: str) -> list[Json]:
+        """Return all containers with all labels (``key=value``), those that do not run as well."""
+        query = urlencode({"all": "true", "filters": json.dumps({"label": labels})})
         found: Any = await self._json("GET", f"/containers/json?{query}")
         return list(found)
 
