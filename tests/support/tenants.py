@@ -30,12 +30,12 @@ from hourglass_common.kube.resources import (
     REPLICA_SETS,
     SERVICE_ACCOUNTS,
     SERVICES,
-    SUBJECT_ACCESS_REVIEWS,
     Manifest,
     Resource,
 )
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_operator.admission import admission_manifests
+from hourglass_operator.control.reviews import ClusterReviews
 from hourglass_operator.control.server import make_control
 from hourglass_operator.control.service import PerformerControl
 from hourglass_operator.control.tenant import Tenant
@@ -43,6 +43,7 @@ from hourglass_operator.rbac import rbac_manifests
 from hourglass_operator.runtime.gather import Caches
 from hourglass_services.rpc.caller import current_caller
 
+from tests.support.accounts import AUDIENCE
 from tests.support.control_plane import (
     ControlPlane,
     Options,
@@ -171,27 +172,13 @@ class Control:
 
 
 class Reviews:
-    """Asks the cluster itself, each time."""
+    """Asks the cluster itself, each time: nothing is remembered between two tests."""
 
     def __init__(self, client: KubeClient) -> None:
-        self._client = client
+        self._reviews = ClusterReviews(client, AUDIENCE)
 
     async def ask(self, caller: Caller, wish: Attributes) -> Verdict:
-        attributes = {
-            "verb": wish.verb,
-            "group": wish.group,
-            "resource": wish.resource,
-            "subresource": wish.subresource,
-            "namespace": wish.namespace,
-            "name": wish.name,
-        }
-        spec = {
-            "user": caller.name,
-            "groups": list(caller.groups),
-            "resourceAttributes": attributes,
-        }
-        answer = await self._client.create(SUBJECT_ACCESS_REVIEWS, None, {"spec": spec})
-        return Verdict(bool(answer["status"]["allowed"]))
+        return await self._reviews.may(caller, wish)
 
 
 def _caches(client: KubeClient, namespace: str) -> Caches:
