@@ -273,9 +273,10 @@ class DockerDeployer:
     async def _events(self, since: float) -> None:
         mark = f"{EXECUTOR_LABEL}={self._options.place.executor}"
         async with aclosing(self._engine.events(mark, since)) as events:
-            while True:
+            ends = self._clock.monotonic() + LOOK_AGAIN_SECONDS
+            while (left := ends - self._clock.monotonic()) > 0:
                 try:
-                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                    async with asyncio.timeout(left):
                         event = await anext(events)
                 except (TimeoutError, StopAsyncIteration):
                     return
