@@ -43,7 +43,13 @@ class CuttingProxy:
     async def serve(
         self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter
     ) -> None:
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        try:
+            server_reader, server_writer = await asyncio.open_connection(
+                "127.0.0.1", self.target_port
+            )
+        except BaseException:
+            client_writer.transport.abort()  # refused here as well, and nothing left open
+            raise
         self._open += [client_writer, server_writer]
         self.connections += 1
         try:
