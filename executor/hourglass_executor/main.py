@@ -12,12 +12,9 @@ from uuid import uuid4
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import HourglassError
-from hourglass_common.kube.client import KubeClient
-from hourglass_common.kube.connection import connect
 from hourglass_common.runtime.admin import make_app, serve_admin
 from hourglass_common.runtime.logs import get_logger
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_services.control.client import PerformerControlClient
 from hourglass_services.executor.servicer import (
     EXECUTOR_SERVICE,
     MANAGEMENT_SERVICE,
@@ -25,7 +22,6 @@ from hourglass_services.executor.servicer import (
     ManagementServicer,
 )
 from hourglass_services.inspection.servicer import INSPECTION_SERVICE, InspectionServicer
-from hourglass_services.rpc.channel import open_channel
 from hourglass_services.rpc.server import RpcServer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
@@ -33,16 +29,15 @@ from .api.challenge import Challenges
 from .api.deployments import Deployments, Times
 from .api.inspection import Inspection
 from .api.tasks import AvsPolicy, Identity, TaskService
+from .cluster import enter_kubernetes
 from .deployers.choose import configured, mode_for
 from .deployers.deployment import Mode
 from .deployers.docker.deployer import DockerDeployer
 from .deployers.docker.options import docker_options
-from .deployers.kubernetes import KubernetesDeployer
-from .deployers.performer_objects import ByKubernetesApi, ByPerformerControl, PerformerObjects
 from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
 from .dispatch.dispatcher import Dispatcher
-from .settings import ExecutorSettings, Kubernetes
+from .settings import ExecutorSettings
 from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable, EcdsaSigner
 from .signing.port import Verifier
 from .storage.memory import MemoryStore
@@ -101,7 +96,9 @@ async def _run(
         )
         group = await stack.enter_async_context(_Background())
         executor = _Executor(settings, store, dispatcher, group.tasks, clock)
-        deployers = await _enter_deployers(settings, executor.deployments, stack, clock, rng)
+        deployers = await _enter_deployers(
+            settings, executor.deployments, stack, clock, rng, dispatcher, registry
+        )
         executor.deployments.use(deployers)
         for mode, deployer in deployers.items():  # after a start that failed half-way too
             if mode is not Mode.PROCESS or settings.processes.stop_on_exit:
@@ -272,6 +269,8 @@ async def _enter_deployers(
     stack: AsyncExitStack,
     clock: Clock,
     rng: Random,
+    holder: Dispatcher,
+    registry: CollectorRegistry,
 ) -> dict[Mode, Deployer]:
     found: dict[Mode, Deployer] = {}
     if settings.processes.allow:
@@ -290,31 +289,10 @@ async def _enter_deployers(
             DockerDeployer(listener, docker_options(settings, os.environ), clock=clock, rng=rng)
         )
     if settings.kubernetes is not None:
-        objects = await _performer_objects(settings.kubernetes, stack, clock, rng)
-        found[Mode.KUBERNETES] = await stack.enter_async_context(
-            KubernetesDeployer(
-                listener,
-                objects,
-                image_pull_policy=settings.kubernetes.image_pull_policy,
-                call_timeout=settings.kubernetes.connection_timeout,
-            )
+        found[Mode.KUBERNETES] = await enter_kubernetes(
+            settings, listener, holder, stack, clock=clock, rng=rng, registry=registry
         )
     return found
-
-
-async def _performer_objects(
-    kubernetes: Kubernetes, stack: AsyncExitStack, clock: Clock, rng: Random
-) -> PerformerObjects:
-    if kubernetes.via == "control":
-        channel = await stack.enter_async_context(
-            open_channel(
-                kubernetes.performer_control.address, kubernetes.performer_control.security
-            )
-        )
-        return ByPerformerControl(PerformerControlClient(channel, rng=rng), kubernetes.namespace)
-    path = kubernetes.kube_config_path or None
-    client = await stack.enter_async_context(KubeClient(await connect(path)))
-    return ByKubernetesApi(client, kubernetes.namespace, clock, rng)
 
 
 def _verifier(settings: ExecutorSettings) -> Verifier:

@@ -106,9 +106,12 @@ class PerformerControlAddress(Section):
 
 class Kubernetes(Section):
     """Ours: ``via`` is how Performer objects are written and followed: ``performers`` with own
-    credentials, or ``control`` through PerformerControl at ``performerControl.address``."""
+    credentials, or ``control`` through PerformerControl at ``performerControl.address``.
+    ``executorName`` is how drain reports name this executor, no other one's; unset means the
+    host's name with a mark of its store."""
 
     namespace: str = "default"
+    executor_name: str = Field(default="", max_length=253)
     operator_namespace: str = "hourglass-system"
     crd_group: Literal["hourglass.eigenlayer.io"] = "hourglass.eigenlayer.io"
     crd_version: Literal["v1alpha1"] = "v1alpha1"

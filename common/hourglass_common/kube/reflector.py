@@ -67,6 +67,8 @@ class Reflector:
         self.resource = resource
         self.namespace = namespace
         self.synced = asyncio.Event()
+        self.interrupted: Callable[[HourglassError], None] | None = None
+        """Where set, told of each failure in place of the log."""
         self._client = client
         self._selector = label_selector
         self._listeners: list[Callable[[Change], None]] = [on_change] if on_change else []
@@ -189,6 +191,9 @@ class Reflector:
     def _broke(self, error: HourglassError) -> None:
         gone = isinstance(error, KubeError) and error.is_gone
         self._feed(Broke(gone=gone, retry_after=error.retry_after), proof=False)
+        if self.interrupted is not None:
+            self.interrupted(error)
+            return
         # One cut is everyday life: a server restarts, or a quiet watch has reached its idle time.
         say = log.info if self._state.failures == 1 else log.warning
         say("watch interrupted", resource=self.resource.plural, gone=gone, error=error.message)

@@ -343,7 +343,7 @@ class Deployments:
             try:
                 deployer = self._deployer(record.deployment.mode)
                 if record.handle and not deployer.instances(performer_id):
-                    await deployer.deploy(record.deployment, record.handle)
+                    await self._known_again(deployer, record)
                 await deployer.remove(performer_id)
                 break
             except HourglassError as error:
@@ -357,6 +357,14 @@ class Deployments:
         self._endpoints.pop(performer_id, None)
         await self._store.drop_deployment(performer_id)
         log.info("performer removed", performer_id=performer_id)
+
+    async def _known_again(self, deployer: Deployer, record: DeploymentRecord) -> None:
+        """Have a deployer know what it may have made before a restart."""
+        try:
+            await deployer.deploy(record.deployment, record.handle)
+        except HourglassError as error:
+            if error.code is not Code.NOT_FOUND:
+                raise
 
     async def _adopt(self, record: DeploymentRecord) -> None:
         """Follow what runs; where its deployer does not answer, try again."""
@@ -372,6 +380,8 @@ class Deployments:
                     performer_id=record.deployment.performer_id,
                     error=str(error),
                 )
+                if error.code is Code.NOT_FOUND:
+                    return  # somebody has taken it away: it is shown so until it is replaced
             attempt += 1
             await asyncio.sleep(_AGAIN.delay(attempt, 0.0))
 

@@ -1,9 +1,11 @@
 """A deployment: one artifact run for one AVS, and what must be kept of it. Pure."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from hourglass_services.executor.port import EnvironmentVariable
 
@@ -41,7 +43,8 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What to run. ``avs`` is lower case; ``configured``: the configuration asks for it."""
+    """What to run. ``avs`` is lower case; ``configured``: the configuration asks for it;
+    ``options``, JSON, is what Kubernetes alone has: ``spec`` and ``labels`` of the object."""
 
     performer_id: str
     avs: str
@@ -52,6 +55,20 @@ class Deployment:
     endpoint_override: str = ""
     replicas: int = 1
     configured: bool = False
+    options: str = ""
+
+    @property
+    def cluster_options(self) -> dict[str, Any]:
+        """Return what the configuration says of the Performer object's spec."""
+        return dict(self._options().get("spec") or {})
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return the labels that the configuration gives the Performer object."""
+        return dict(self._options().get("labels") or {})
+
+    def _options(self) -> dict[str, Any]:
+        return dict(json.loads(self.options)) if self.options else {}
 
     def asks_for_the_same(self, other: "Deployment") -> bool:
         """Whether both describe the same workload, whatever their ids are."""
@@ -67,6 +84,7 @@ def _workload(deployment: Deployment) -> tuple[object, ...]:
         deployment.service_account,
         deployment.endpoint_override,
         deployment.replicas,
+        deployment.options,
     )
 
 

@@ -1,52 +1,91 @@
 """Performers as Performer objects: the operator runs them, this follows their endpoints.
 
 Names are deterministic, so that a creation that was interrupted by a crash is found again
-instead of being made twice.
+instead of being made twice. An object is this executor's if it bears its name and its labels;
+another one that has the name is never written to.
 """
 
 import asyncio
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.kube.resources import GROUP
 from hourglass_common.runtime.logs import get_logger
 from hourglass_services.control.port import PerformerView
-from hourglass_services.executor.port import EnvironmentVariable
 
 from .choose import resolved
-from .deployment import Deployment, object_name
+from .cluster_connection import ClusterConnection
+from .deployment import Deployment
 from .performer_objects import PerformerObjects, ready_reason
+from .performer_spec import (
+    handle_of,
+    is_ours,
+    name_of,
+    object_labels,
+    performer_spec,
+    uid_of_handle,
+)
 from .port import InstanceInfo, Listener
 
 log = get_logger(__name__)
 
-GRPC_PORT = 9090
 FOLLOW_AGAIN_SECONDS = 5.0
+ASK_SECONDS = 2.0
+"""The time that a cluster gets which did not answer lately: a deployment then fails fast."""
+RETRY_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Mine:
+    """One deployment: ``uid`` is its object's, "" until it is known."""
+
+    deployment: Deployment
+    uid: str = ""
+    view: PerformerView | None = None
+    leaving: bool = False
+    """We delete the object."""
+    deleted: bool = False
+    """Somebody else has deleted it."""
+
+    @property
+    def performer_id(self) -> str:
+        return self.deployment.performer_id
+
+    def owns(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether an object that has the name is the one that was made for this deployment."""
+        uid = manifest["metadata"].get("uid")
+        return bool(uid and uid == self.uid) or is_ours(manifest, self.deployment)
 
 
 class KubernetesDeployer:
-    """Implements ``Deployer``; what it deployed stays when it leaves."""
+    """Implements ``Deployer``; what it deployed stays when it leaves.
+
+    ``changed`` is called after each change of what is known of an object of ours.
+    """
 
     def __init__(
         self,
         listener: Listener,
         objects: PerformerObjects,
         *,
+        connection: ClusterConnection | None = None,
         image_pull_policy: str = "IfNotPresent",
         call_timeout: float = 30.0,
         environ: Mapping[str, str] | None = None,
+        changed: Callable[[], None] | None = None,
     ) -> None:
         self._listener = listener
         self._objects = objects
+        self._connection = connection or ClusterConnection("performers")
         self._pull_policy = image_pull_policy
         self._timeout = call_timeout
         self._environ = os.environ if environ is None else environ
-        self._mine: dict[str, Deployment] = {}  # by object name
+        self._changed = changed or (lambda: None)
+        self._mine: dict[str, _Mine] = {}  # by object name
         self._seen: dict[str, PerformerView] = {}
         self._group: asyncio.TaskGroup | None = None
         self._follower: asyncio.Task[None] | None = None
@@ -67,54 +106,121 @@ class KubernetesDeployer:
         self._follower.cancel()
         await self._group.__aexit__(kind, error, trace)
 
+    # -- Deployer
+
     async def deploy(self, deployment: Deployment, handle: str | None = None) -> None:
-        name = _name(deployment)
-        spec = performer_spec(
-            deployment,
-            environment=resolved(deployment.environment, self._environ),
-            image_pull_policy=self._pull_policy,
-        )
+        """Also NOT_FOUND for one that ran, and whose object somebody else has deleted since."""
+        name = name_of(deployment)
         # An adopted one is followed even where the API is away: its endpoints come when it is back.
-        self._mine[name] = deployment
-        self._publish(name)
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._objects.create(name, spec, object_labels(deployment))
-        except TimeoutError as exc:
-            raise _no_answer(deployment, self._timeout) from exc
-        self._listener.handle_changed(deployment.performer_id, name)
+        mine = self._mine[name] = _Mine(deployment, uid_of_handle(handle), self._seen.get(name))
+        self._publish(mine)
+        found = await self._asking(deployment, self._existing(name, mine))
+        if not mine.owns(found):
+            del self._mine[name]
+            raise _foreign(name)
+        self._take_over(name, mine, found)
 
     async def remove(self, performer_id: str) -> None:
-        for name, deployment in tuple(self._mine.items()):
-            if deployment.performer_id != performer_id:
+        for name, mine in tuple(self._mine.items()):
+            if mine.performer_id != performer_id:
                 continue
-            try:
-                async with asyncio.timeout(self._timeout):
-                    await self._objects.delete(name)
-            except TimeoutError as exc:
-                raise _no_answer(deployment, self._timeout) from exc
+            mine.leaving = True
+            await self._asking(mine.deployment, self._delete(name, mine))
             del self._mine[name]
             self._listener.endpoints_changed(performer_id, ())
+            self._changed()
 
     def reason(self, performer_id: str) -> str:
-        for name, deployment in self._mine.items():
-            if deployment.performer_id == performer_id:
-                view = self._seen.get(name)
-                if view is None:
-                    return f"the Performer {name} has not been seen yet"
-                return ready_reason(view.manifest)
+        for name, mine in self._mine.items():
+            if mine.performer_id == performer_id:
+                if mine.deleted:
+                    return _deleted(name)
+                if mine.view is None:
+                    away = self._connection.is_up is False
+                    why = f" ({self._connection.why})" if away else ""
+                    return f"the Performer {name} has not been seen yet{why}"
+                return ready_reason(mine.view.manifest)
         return ""
 
     def instances(self, performer_id: str) -> tuple[InstanceInfo, ...]:
         return tuple(
             InstanceInfo(resource=endpoint.instance, running=endpoint.ready)
-            for name, deployment in self._mine.items()
-            if deployment.performer_id == performer_id and name in self._seen
-            for endpoint in self._seen[name].endpoints
+            for mine in self._mine.values()
+            if mine.performer_id == performer_id and mine.view is not None
+            for endpoint in mine.view.endpoints
         )
 
     async def stop_all(self) -> None:
         """Performer objects are meant to outlive the executor."""
+
+    def objects(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the Performer objects that are known, by performer id."""
+        return {
+            mine.performer_id: mine.view.manifest
+            for mine in self._mine.values()
+            if mine.view is not None and not mine.deleted
+        }
+
+    # -- writing
+
+    async def _existing(self, name: str, mine: _Mine) -> Mapping[str, Any]:
+        """Return the object, made now unless it was before."""
+        if mine.uid:
+            found = await self._objects.find(name)
+            if found is None:
+                self._gone(name, mine)
+                raise HourglassError(
+                    Code.NOT_FOUND,
+                    _deleted(name),
+                    reason="PERFORMER_DELETED",
+                    hint="deploy its artifact again, or remove the performer",
+                )
+            return found
+        spec = performer_spec(
+            mine.deployment,
+            environment=resolved(mine.deployment.environment, self._environ),
+            image_pull_policy=self._pull_policy,
+        )
+        try:
+            return await self._objects.create(name, spec, object_labels(mine.deployment))
+        except HourglassError as error:
+            found = None
+            if error.code is Code.ALREADY_EXISTS:
+                found = await self._objects.find(name)
+            if found is None:
+                raise
+            return found
+
+    async def _delete(self, name: str, mine: _Mine) -> None:
+        uid = mine.uid
+        if not uid:
+            found = await self._objects.find(name)
+            if found is None or not mine.owns(found):
+                return
+            uid = str(found["metadata"].get("uid", ""))
+        await self._objects.delete(name, uid)
+
+    async def _asking(self, deployment: Deployment, call: Any) -> Any:
+        """Return what ``call`` gives; UNAVAILABLE with a time to try again if it gives nothing."""
+        seconds = min(self._timeout, ASK_SECONDS) if self._connection.is_up is False else None
+        try:
+            async with asyncio.timeout(seconds or self._timeout):
+                return await call
+        except TimeoutError as exc:
+            raise _away(deployment, "no answer in time") from exc
+        except HourglassError as error:
+            if error.code not in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED):
+                raise
+            raise _away(deployment, error.message, error.retry_after) from error
+
+    def _take_over(self, name: str, mine: _Mine, found: Mapping[str, Any]) -> None:
+        mine.deleted = False
+        uid = str(found["metadata"].get("uid", ""))
+        if uid and uid != mine.uid:
+            mine.uid = uid
+            self._listener.handle_changed(mine.performer_id, handle_of(name, uid))
+
+    # -- following
 
     async def _follow(self) -> None:
         """Follow the objects, whatever the other side answers: endpoints stay as last known."""
@@ -126,99 +232,75 @@ class KubernetesDeployer:
             await asyncio.sleep(FOLLOW_AGAIN_SECONDS)
 
     def _on_change(self, name: str, view: PerformerView | None) -> None:
+        mine = self._mine.get(name)
         if view is None:
             self._seen.pop(name, None)
-            deployment = self._mine.get(name)
-            if deployment is not None and not deployment.endpoint_override:
-                log.warning("performer object is gone", performer_id=deployment.performer_id)
-                self._listener.endpoints_changed(deployment.performer_id, ())
+            if mine is not None:
+                self._gone(name, mine)
             return
         self._seen[name] = view
-        self._publish(name)
-
-    def _publish(self, name: str) -> None:
-        deployment = self._mine.get(name)
-        if deployment is None:
+        if mine is None:
             return
-        endpoints: tuple[Endpoint, ...]
+        if not mine.owns(view.manifest):
+            self._gone(name, mine)
+            return
+        mine.view = view
+        self._take_over(name, mine, view.manifest)
+        self._publish(mine)
+        self._changed()
+
+    def _gone(self, name: str, mine: _Mine) -> None:
+        mine.view = None
+        if not (mine.deleted or mine.leaving):
+            mine.deleted = True
+            log.error(
+                "performer deleted in the cluster",
+                performer_id=mine.performer_id,
+                reason=_deleted(name),
+            )
+        if not mine.deployment.endpoint_override:
+            self._listener.endpoints_changed(mine.performer_id, ())
+        self._changed()
+
+    def _publish(self, mine: _Mine) -> None:
+        deployment = mine.deployment
         if deployment.endpoint_override:
-            endpoints = (
-                Endpoint(
-                    performer_id=deployment.performer_id,
-                    revision=deployment.artifact.image,
-                    instance=name,
-                    address=deployment.endpoint_override,
+            endpoint = Endpoint(
+                performer_id=deployment.performer_id,
+                revision=deployment.artifact.image,
+                instance=name_of(deployment),
+                address=deployment.endpoint_override,
+            )
+            self._listener.endpoints_changed(deployment.performer_id, (endpoint,))
+        elif mine.view is not None:
+            self._listener.endpoints_changed(
+                deployment.performer_id,
+                tuple(
+                    replace(endpoint, performer_id=deployment.performer_id)
+                    for endpoint in mine.view.endpoints
                 ),
             )
-        elif name in self._seen:
-            endpoints = tuple(
-                replace(endpoint, performer_id=deployment.performer_id)
-                for endpoint in self._seen[name].endpoints
-            )
-        else:
-            return
-        self._listener.endpoints_changed(deployment.performer_id, endpoints)
 
 
-def performer_spec(
-    deployment: Deployment, *, environment: Mapping[str, str], image_pull_policy: str
-) -> dict[str, Any]:
-    """Return the spec of the Performer object."""
-    config: dict[str, Any] = {
-        "grpcPort": GRPC_PORT,
-        "environment": {
-            "AVS_ADDRESS": deployment.avs,
-            "GRPC_PORT": str(GRPC_PORT),
-            **environment,
-        },
-    }
-    kept = [found for one in deployment.environment if (found := _reference(one)) is not None]
-    if kept:
-        config["environmentFrom"] = kept
-    if deployment.service_account:
-        config["serviceAccountName"] = deployment.service_account
-    return {
-        "avsAddress": deployment.avs,
-        "image": deployment.artifact.image,
-        "imagePullPolicy": image_pull_policy,
-        "version": deployment.artifact.tag or deployment.artifact.digest,
-        "config": config,
-        "replicas": deployment.replicas,
-    }
+def _deleted(name: str) -> str:
+    return f"the Performer {name} was deleted in the cluster, and not by this executor"
 
 
-def object_labels(deployment: Deployment) -> dict[str, str]:
-    """Return the labels by which people find the object."""
-    return {
-        "app": "hourglass-performer",
-        "app.kubernetes.io/managed-by": "hourglass-executor",
-        f"{GROUP}/avs": deployment.avs,
-        f"{GROUP}/performer": _name(deployment),
-    }
+def _foreign(name: str) -> HourglassError:
+    return HourglassError(
+        Code.FAILED_PRECONDITION,
+        f"a Performer {name} is there already that no executor made for this deployment",
+        reason="PERFORMER_NOT_OURS",
+        hint="it is left alone: deploy again, which takes another name",
+    )
 
 
-def _reference(variable: EnvironmentVariable) -> dict[str, Any] | None:
-    for kind, found in (
-        ("secretKeyRef", variable.secret),
-        ("configMapKeyRef", variable.config_map),
-    ):
-        if found is not None:
-            return {
-                "name": variable.name,
-                "valueFrom": {kind: {"name": found.name, "key": found.key}},
-            }
-    return None
-
-
-def _name(deployment: Deployment) -> str:
-    return object_name(deployment.avs, deployment.performer_id)
-
-
-def _no_answer(deployment: Deployment, seconds: float) -> HourglassError:
+def _away(deployment: Deployment, why: str, retry_after: float | None = None) -> HourglassError:
     return HourglassError(
         Code.UNAVAILABLE,
-        f"no answer within {seconds:g} s about the Performer of {deployment.performer_id}",
+        f"the cluster does not answer about the Performer of {deployment.performer_id}: {why}",
         reason="KUBERNETES_AWAY",
-        hint="check the Kubernetes API or PerformerControl; try again",
-        retry_after=5.0,
+        hint="performers that run go on; try again once the Kubernetes API or PerformerControl "
+        "is back",
+        retry_after=retry_after or RETRY_SECONDS,
     )

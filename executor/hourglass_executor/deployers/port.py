@@ -50,7 +50,8 @@ class Deployer(Protocol):
         what already runs under this performer id is taken over as it is.
 
         Returns when it was ordered, which is before it is ready. INVALID_ARGUMENT or
-        FAILED_PRECONDITION for one that can not run here; UNAVAILABLE where there is no answer.
+        FAILED_PRECONDITION for one that can not run here; UNAVAILABLE where there is no answer;
+        NOT_FOUND for one that ran, and that somebody else has taken away since.
         """
         ...
 

@@ -93,6 +93,8 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._changed = asyncio.Event()
+        self.on_change: Callable[[], None] | None = None
+        """Called after each event but the arrival of a task; quick, and does not raise."""
 
     # -- life
 
@@ -350,8 +352,13 @@ class Dispatcher:
                         assert_never(effect)
         self._arm_timer()
         if arrived is None:
-            self._changed.set()
+            self._tell_change()
         return answer
+
+    def _tell_change(self) -> None:
+        self._changed.set()
+        if self.on_change is not None:
+            self.on_change()
 
     def _answer(self, answer: Answer) -> bool:
         """Wake the task that waits for ``answer``; False where it does not wait any more."""

@@ -59,6 +59,7 @@ class Router:
         self._drained: set[str] = set()
         self._queued: dict[Ticket, Pool] = {}
         self._permits_given = 0
+        self._lost: dict[str, dict[str, int]] = {}  # calls, by performer and revision
 
     def handle(self, event: Event, *, now: float, u: float) -> Sequence[Effect]:
         """Take in ``event`` and return what follows, in order; ``u`` is random in [0, 1)."""
@@ -128,14 +129,15 @@ class Router:
         for slot in self._slots.values():
             if slot.endpoint.performer_id == performer_id:
                 revisions.setdefault(slot.endpoint.revision, []).append(slot)
+        lost = self._lost.get(performer_id, {})
         return tuple(
             report(
                 performer_id,
                 revision,
-                deadlines=(p.deadline for slot in slots for p in slot.permits.values()),
-                lost=sum(slot.lost for slot in slots),
+                instances=(slot.load() for slot in revisions.get(revision, ())),
+                lost=lost.get(revision, 0),
             )
-            for revision, slots in revisions.items()
+            for revision in (*revisions, *(each for each in lost if each not in revisions))
         )
 
     # -- tasks
@@ -174,6 +176,8 @@ class Router:
         if isinstance(event, CallEnded):
             verdict = self._policy.verdict(event.code)
             slot.lost += event.lost
+            if event.lost:
+                self._count_lost(slot.endpoint)
             if event.code is None:
                 slot.latency = slot.latency.measured(now - permit.sent_at, now)
         slot.breaker = record(
@@ -187,6 +191,11 @@ class Router:
         if verdict is not Verdict.SUCCESS and not isinstance(slot.breaker, Closed):
             pool.keep_one_in_service()
         return self._pump(pool, now, u) if pool.queue else _NOTHING
+
+    def _count_lost(self, endpoint: Endpoint) -> None:
+        if endpoint.performer_id in self._avs_of:
+            lost = self._lost.setdefault(endpoint.performer_id, {})
+            lost[endpoint.revision] = lost.get(endpoint.revision, 0) + 1
 
     def _pump(self, pool: Pool, now: float, u: float) -> list[Effect]:
         """Send queued tasks, first come first served, for as long as an endpoint takes them."""
@@ -286,6 +295,7 @@ class Router:
     def _removed(self, performer_id: str) -> Sequence[Effect]:
         avs = self._avs_of.pop(performer_id, None)
         self._drained.discard(performer_id)
+        self._lost.pop(performer_id, None)
         if avs is None:
             return _NOTHING
         pool = self._pools[avs]

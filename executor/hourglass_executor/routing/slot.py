@@ -10,6 +10,7 @@ from hourglass_common.domain.health import HealthSource
 from . import roles
 from .balance import Latency
 from .breaker import BreakerState, Closed, HalfOpen, Open, due_at
+from .drain import InstanceLoad
 from .events import EndpointKey, Permit
 from .health import Health, HealthStatus
 from .skip import SkipReason
@@ -88,6 +89,19 @@ class Slot:
             return SkipReason.PROBE_IN_FLIGHT
         return SkipReason.AT_CAPACITY if len(self.permits) >= concurrency else None
 
+    @property
+    def role(self) -> Role:
+        """The part that it plays: one that left its set only finishes what it holds."""
+        return Role.DRAINING if self.leaving else self.endpoint.role
+
+    def load(self) -> InstanceLoad:
+        return InstanceLoad(
+            instance=self.endpoint.instance,
+            in_flight=len(self.permits),
+            latest_deadline=max((p.deadline for p in self.permits.values()), default=None),
+            in_service=self.role is Role.IN_SERVICE and not self.draining,
+        )
+
     def view(self, now: float, concurrency: int) -> EndpointView:
         match self.breaker:
             case Closed():
@@ -102,7 +116,7 @@ class Slot:
             revision=self.endpoint.revision,
             instance=self.endpoint.instance,
             address=self.endpoint.address,
-            role=self.endpoint.role,
+            role=self.role,
             connected=self.connected,
             health=self.health.status,
             health_source=self.health.source,

@@ -239,7 +239,8 @@ class PerformerControlClient:
                 error = from_rpc_error(exc)
                 if error.code in _FINAL:
                     raise error from exc
-                log.warning("performer watch interrupted", code=error.code.value)
+                if attempt == 0:  # the tries after it that fail as well are no news
+                    log.warning("performer watch interrupted", code=error.code.value)
             finally:
                 call.cancel()
             attempt += 1

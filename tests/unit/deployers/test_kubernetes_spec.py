@@ -3,8 +3,8 @@ from hourglass_common.domain.errors import HourglassError
 from hourglass_common.domain.performer import parse_performer
 from hourglass_executor.deployers.choose import mode_for, resolved
 from hourglass_executor.deployers.deployment import Artifact, Mode, object_name
-from hourglass_executor.deployers.kubernetes import object_labels, performer_spec
 from hourglass_executor.deployers.performer_objects import ready_reason
+from hourglass_executor.deployers.performer_spec import object_labels, performer_spec
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
 from tests.support.executor_values import AVS, deployment
