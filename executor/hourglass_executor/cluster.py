@@ -3,10 +3,9 @@
 import asyncio
 import hashlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
-from typing import Any
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.kube.client import KubeClient
@@ -39,19 +38,15 @@ async def enter_kubernetes(
     connection = ClusterConnection(kubernetes.via, registry)
     objects = await _performer_objects(kubernetes, connection, stack, clock, rng)
 
-    def performers() -> Mapping[str, Mapping[str, Any]]:
-        return deployer.objects()
-
-    reporter = DrainReporter(
-        holder, objects, performers, executor=executor_name(settings), clock=clock, rng=rng
-    )
     deployer = KubernetesDeployer(
         listener,
         objects,
         connection=connection,
         image_pull_policy=kubernetes.image_pull_policy,
         call_timeout=kubernetes.connection_timeout,
-        changed=reporter.look,
+    )
+    reporter = DrainReporter(
+        holder, objects, deployer.objects, executor=executor_name(settings), clock=clock, rng=rng
     )
     await stack.enter_async_context(_reporting(reporter))
     return await stack.enter_async_context(deployer)

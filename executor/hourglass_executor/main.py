@@ -30,7 +30,7 @@ from .api.deployments import Deployments, Times
 from .api.inspection import Inspection
 from .api.tasks import AvsPolicy, Identity, TaskService
 from .cluster import enter_kubernetes
-from .deployers.choose import configured, mode_for
+from .deployers.choose import configured, mode_for, options_for
 from .deployers.deployment import Mode
 from .deployers.docker.deployer import DockerDeployer
 from .deployers.docker.options import docker_options
@@ -166,6 +166,7 @@ class _Executor:
             dispatcher=dispatcher,
             challenges=challenges,
             mode_for=lambda avs: mode_for(avs, settings),
+            options_for=lambda avs: options_for(avs, settings),
             new_id=_new_id,
             times=_times(settings),
             clock=clock,

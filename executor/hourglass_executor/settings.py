@@ -16,13 +16,13 @@ from pydantic.alias_generators import to_camel
 
 from .duration import Duration, ReferenceDuration
 from .settings_docker import Docker
+from .settings_kubernetes import PerformerKubernetes, PerformerOptions
 from .settings_sections import (
     Address,
     Env,
     Image,
     L1Chain,
     Operator,
-    PerformerKubernetes,
     Section,
     required,
 )
@@ -73,6 +73,12 @@ class AvsPerformer(Section):
             raise ValueError("deploymentMode must be one of [docker, kubernetes, process]")
         return value
 
+    @model_validator(mode="after")
+    def _replicas_said_once(self) -> "AvsPerformer":
+        if "replicas" in self.model_fields_set and "replicas" in self.kubernetes.spec:
+            raise ValueError("replicas is given twice: leave out kubernetes.replicas")
+        return self
+
 
 class PerformerControlAddress(Section):
     """Where PerformerControl listens, as ``host:port``, and how it is called.
@@ -107,6 +113,7 @@ class PerformerControlAddress(Section):
 class Kubernetes(Section):
     """Ours: ``via`` is how Performer objects are written and followed: ``performers`` with own
     credentials, or ``control`` through PerformerControl at ``performerControl.address``.
+    ``performerDefaults`` are options for every Performer that is made, DeployArtifact's included.
     ``executorName`` is how drain reports name this executor, no other one's; unset means the
     host's name with a mark of its store."""
 
@@ -122,6 +129,7 @@ class Kubernetes(Section):
     performer_control: PerformerControlAddress = PerformerControlAddress()
     deploy_timeout: Duration = 300.0
     image_pull_policy: Literal["Always", "Never", "IfNotPresent"] = "IfNotPresent"
+    performer_defaults: PerformerOptions = PerformerOptions()
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "Kubernetes":

@@ -174,8 +174,3 @@ class Env(Section):
     @classmethod
     def _has_name(cls, value: str) -> str:
         return str(required(value, "name is required"))
-
-
-class PerformerKubernetes(Section):
-    service_account_name: str = ""
-    endpoint_override: str = ""

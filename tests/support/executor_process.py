@@ -17,6 +17,7 @@ from hourglass_common.runtime.logs import configure_logs
 from hourglass_common.runtime.settings import load_settings
 from hourglass_executor.main import Addresses, run
 from hourglass_executor.settings import ExecutorSettings
+from prometheus_client import CollectorRegistry
 
 
 @asynccontextmanager
@@ -51,16 +52,15 @@ async def executor_process(
 
 
 @asynccontextmanager
-async def running_executor(settings: ExecutorSettings) -> AsyncIterator[Addresses]:
+async def running_executor(
+    settings: ExecutorSettings, registry: CollectorRegistry | None = None
+) -> AsyncIterator[Addresses]:
     """Run one in this process while the block runs."""
     ready: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    from prometheus_client import CollectorRegistry
-
+    metrics = registry or CollectorRegistry()
     async with asyncio.TaskGroup() as group:
-        group.create_task(
-            run(settings, stop=stop, on_ready=ready.set_result, registry=CollectorRegistry())
-        )
+        group.create_task(run(settings, stop=stop, on_ready=ready.set_result, registry=metrics))
         async with asyncio.timeout(20):
             addresses = await ready
         try:
@@ -69,15 +69,15 @@ async def running_executor(settings: ExecutorSettings) -> AsyncIterator[Addresse
             stop.set()
 
 
-async def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
-    """Wait until ``holds``, which may be a coroutine function, gives something true."""
+async def until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """Return the first true answer of ``holds``, which may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while True:
             found = holds()
             if asyncio.iscoroutine(found):
                 found = await found
             if found:
-                return
+                return found
             await asyncio.sleep(0.05)
 
 

@@ -69,6 +69,7 @@ class Performer(performer_pb2_grpc.PerformerServiceServicer):
     cancelled: list[str] = field(default_factory=list[str])
     time_remaining: float | None = None
     port: int = 0
+    host: str = "127.0.0.1"
     began: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ExecuteTask(
@@ -94,7 +95,7 @@ class Performer(performer_pb2_grpc.PerformerServiceServicer):
         performer_pb2_grpc.add_PerformerServiceServicer_to_server(self, self.server)
         if self.health is not None:
             health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = self.server.add_insecure_port(f"{self.host}:{self.port}")
         await self.server.start()
 
     async def crash(self) -> None:
@@ -110,7 +111,7 @@ class Performer(performer_pb2_grpc.PerformerServiceServicer):
             performer_id="performer",
             revision="r1",
             instance=self.name,
-            address=f"127.0.0.1:{port or self.port}",
+            address=f"{self.host}:{port or self.port}",
             role=role,
         )
 

@@ -80,11 +80,13 @@ class Deployments:
         times: Times,
         clock: Clock,
         group: asyncio.TaskGroup,
+        options_for: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._challenges = challenges
         self._mode_for = mode_for
+        self._options_for = options_for
         self._new_id = new_id
         self._times = times
         self._clock = clock
@@ -166,6 +168,7 @@ class Deployments:
             mode=self._mode_for(avs),
             environment=request.environment,
             service_account=request.service_account,
+            options=self._options_for(avs),
         )
         limit = self._times.deploy[deployment.mode]
         await self._deploy(deployment, None, min(limit, timeout_seconds or limit))

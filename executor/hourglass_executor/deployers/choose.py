@@ -7,6 +7,7 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
 from hourglass_executor.settings import AvsPerformer, ExecutorSettings
+from hourglass_executor.settings_kubernetes import PerformerKubernetes, options_text
 from hourglass_executor.settings_sections import Env, KeyRef
 
 from .deployment import Artifact, Deployment, Mode
@@ -40,10 +41,26 @@ def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
 
 def configured(settings: ExecutorSettings, new_id: Callable[[str], str]) -> tuple[Deployment, ...]:
     """Return the deployments of ``avsPerformers``; ``new_id`` makes a performer id for an AVS."""
-    return tuple(_deployment(one, new_id(one.avs_address)) for one in settings.avs_performers)
+    return tuple(
+        _deployment(one, new_id(one.avs_address), options_for(one.avs_address, settings))
+        for one in settings.avs_performers
+    )
 
 
-def _deployment(performer: AvsPerformer, performer_id: str) -> Deployment:
+def options_for(avs: str, settings: ExecutorSettings) -> str:
+    """Return what a deployment for the AVS says of its Performer object: the options of the AVS's
+    configured performer, over those for all."""
+    if settings.kubernetes is None:
+        return ""
+    defaults = settings.kubernetes.performer_defaults
+    for one in settings.avs_performers:
+        if one.avs_address == avs:
+            replicas = one.replicas if "replicas" in one.model_fields_set else None
+            return options_text(defaults, one.kubernetes, replicas)
+    return options_text(defaults, PerformerKubernetes())
+
+
+def _deployment(performer: AvsPerformer, performer_id: str, options: str) -> Deployment:
     return Deployment(
         performer_id=performer_id,
         avs=performer.avs_address,
@@ -57,6 +74,8 @@ def _deployment(performer: AvsPerformer, performer_id: str) -> Deployment:
         service_account=performer.kubernetes.service_account_name,
         endpoint_override=performer.kubernetes.endpoint_override,
         replicas=performer.replicas,
+        options="" if performer.kubernetes.performer_name else options,
+        follows=performer.kubernetes.performer_name,
         configured=True,
     )
 

@@ -44,7 +44,8 @@ class Artifact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What to run. ``avs`` is lower case; ``configured``: the configuration asks for it;
-    ``options``, JSON, is what Kubernetes alone has: ``spec`` and ``labels`` of the object."""
+    ``options``, JSON, is what Kubernetes alone has: ``spec`` and ``labels`` of the object;
+    ``follows`` names an object that is there already, and is somebody else's."""
 
     performer_id: str
     avs: str
@@ -56,6 +57,7 @@ class Deployment:
     replicas: int = 1
     configured: bool = False
     options: str = ""
+    follows: str = ""
 
     @property
     def cluster_options(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def _workload(deployment: Deployment) -> tuple[object, ...]:
         deployment.endpoint_override,
         deployment.replicas,
         deployment.options,
+        deployment.follows,
     )
 
 

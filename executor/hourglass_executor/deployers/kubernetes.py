@@ -7,7 +7,7 @@ another one that has the name is never written to.
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -57,15 +57,12 @@ class _Mine:
 
     def owns(self, manifest: Mapping[str, Any]) -> bool:
         """Whether an object that has the name is the one that was made for this deployment."""
-        uid = manifest["metadata"].get("uid")
+        uid = "" if self.deployment.follows else manifest["metadata"].get("uid")
         return bool(uid and uid == self.uid) or is_ours(manifest, self.deployment)
 
 
 class KubernetesDeployer:
-    """Implements ``Deployer``; what it deployed stays when it leaves.
-
-    ``changed`` is called after each change of what is known of an object of ours.
-    """
+    """Implements ``Deployer``; what it deployed stays when it leaves."""
 
     def __init__(
         self,
@@ -76,7 +73,6 @@ class KubernetesDeployer:
         image_pull_policy: str = "IfNotPresent",
         call_timeout: float = 30.0,
         environ: Mapping[str, str] | None = None,
-        changed: Callable[[], None] | None = None,
     ) -> None:
         self._listener = listener
         self._objects = objects
@@ -84,7 +80,6 @@ class KubernetesDeployer:
         self._pull_policy = image_pull_policy
         self._timeout = call_timeout
         self._environ = os.environ if environ is None else environ
-        self._changed = changed or (lambda: None)
         self._mine: dict[str, _Mine] = {}  # by object name
         self._seen: dict[str, PerformerView] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -112,8 +107,12 @@ class KubernetesDeployer:
         """Also NOT_FOUND for one that ran, and whose object somebody else has deleted since."""
         name = name_of(deployment)
         # An adopted one is followed even where the API is away: its endpoints come when it is back.
-        mine = self._mine[name] = _Mine(deployment, uid_of_handle(handle), self._seen.get(name))
+        mine = self._mine[name] = _Mine(deployment, uid_of_handle(handle))
+        view = self._seen.get(name)
+        mine.view = view if view is not None and mine.owns(view.manifest) else None
         self._publish(mine)
+        if deployment.follows:
+            return  # whoever keeps it makes it, before or after
         found = await self._asking(deployment, self._existing(name, mine))
         if not mine.owns(found):
             del self._mine[name]
@@ -125,10 +124,10 @@ class KubernetesDeployer:
             if mine.performer_id != performer_id:
                 continue
             mine.leaving = True
-            await self._asking(mine.deployment, self._delete(name, mine))
+            if not mine.deployment.follows:
+                await self._asking(mine.deployment, self._delete(name, mine))
             del self._mine[name]
             self._listener.endpoints_changed(performer_id, ())
-            self._changed()
 
     def reason(self, performer_id: str) -> str:
         for name, mine in self._mine.items():
@@ -247,7 +246,6 @@ class KubernetesDeployer:
         mine.view = view
         self._take_over(name, mine, view.manifest)
         self._publish(mine)
-        self._changed()
 
     def _gone(self, name: str, mine: _Mine) -> None:
         mine.view = None
@@ -260,7 +258,6 @@ class KubernetesDeployer:
             )
         if not mine.deployment.endpoint_override:
             self._listener.endpoints_changed(mine.performer_id, ())
-        self._changed()
 
     def _publish(self, mine: _Mine) -> None:
         deployment = mine.deployment

@@ -61,13 +61,17 @@ def object_labels(deployment: Deployment) -> dict[str, str]:
 
 
 def is_ours(manifest: Mapping[str, Any], deployment: Deployment) -> bool:
-    """Whether the object that has the deployment's name was made for it by an executor."""
+    """Whether the object that has the deployment's name was made for it by an executor, or works
+    for its AVS where it is somebody else's that is followed."""
+    if deployment.follows:
+        works_for = str((manifest.get("spec") or {}).get("avsAddress", ""))
+        return works_for.lower() == deployment.avs
     found = (manifest.get("metadata") or {}).get("labels") or {}
     return found.get(MANAGED_BY) == MANAGER and found.get(_AVS) == deployment.avs
 
 
 def name_of(deployment: Deployment) -> str:
-    return object_name(deployment.avs, deployment.performer_id)
+    return deployment.follows or object_name(deployment.avs, deployment.performer_id)
 
 
 def handle_of(name: str, uid: str) -> str:

@@ -93,8 +93,8 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._changed = asyncio.Event()
-        self.on_change: Callable[[], None] | None = None
-        """Called after each event but the arrival of a task; quick, and does not raise."""
+        self.on_change: Callable[[Event], None] | None = None
+        """Told each event but the arrival of a task, once it is carried out; does not raise."""
 
     # -- life
 
@@ -352,13 +352,13 @@ class Dispatcher:
                         assert_never(effect)
         self._arm_timer()
         if arrived is None:
-            self._tell_change()
+            self._tell(first)
         return answer
 
-    def _tell_change(self) -> None:
+    def _tell(self, event: Event) -> None:
         self._changed.set()
         if self.on_change is not None:
-            self.on_change()
+            self.on_change(event)
 
     def _answer(self, answer: Answer) -> bool:
         """Wake the task that waits for ``answer``; False where it does not wait any more."""

@@ -15,6 +15,7 @@ from hourglass_executor.deployers.performer_objects import PerformerObjects
 from hourglass_executor.routing import drain_words
 from hourglass_executor.routing.drain import DrainReport as Load
 from hourglass_executor.routing.drain_words import DrainWords, Word
+from hourglass_executor.routing.events import EndpointsChanged, Event, PerformerDrained
 
 log = get_logger(__name__)
 
@@ -26,7 +27,7 @@ LOOK_SECONDS = 0.1
 class Holder(Protocol):
     """Who knows what is in flight: the dispatcher."""
 
-    on_change: Callable[[], None] | None
+    on_change: Callable[[Event], None] | None
 
     def drain_reports(self, performer_id: str) -> tuple[Load, ...]: ...
 
@@ -55,10 +56,6 @@ class DrainReporter:
         self._woken = asyncio.Event()
         self._draining = False
 
-    def look(self) -> None:
-        """Look again: the endpoints of a performer have changed."""
-        self._woken.set()
-
     async def run(self) -> None:
         """Report until cancelled."""
         self._holder.on_change = self._on_change
@@ -72,8 +69,8 @@ class DrainReporter:
         finally:
             self._holder.on_change = None
 
-    def _on_change(self) -> None:
-        if self._draining:
+    def _on_change(self, event: Event) -> None:
+        if self._draining or isinstance(event, EndpointsChanged | PerformerDrained):
             self._woken.set()
 
     def _look(self, performers: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
