@@ -22,13 +22,15 @@ from hourglass_services.executor.servicer import (
     ManagementServicer,
 )
 from hourglass_services.inspection.servicer import INSPECTION_SERVICE, InspectionServicer
+from hourglass_services.rpc.channelz import serving_channelz
 from hourglass_services.rpc.server import RpcServer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from .api.challenge import Challenges
 from .api.deployments import Deployments, Times
 from .api.inspection import Inspection
-from .api.tasks import AvsPolicy, Identity, TaskService
+from .api.results import Identity
+from .api.tasks import AvsPolicy, TaskService
 from .cluster import enter_kubernetes
 from .deployers.choose import configured, mode_for, options_for
 from .deployers.deployment import Mode
@@ -38,8 +40,9 @@ from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
 from .dispatch.dispatcher import Dispatcher
 from .settings import ExecutorSettings
-from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable, EcdsaSigner
-from .signing.port import Verifier
+from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable
+from .signing.keys import open_signer
+from .signing.port import Signer, Verifier
 from .storage.memory import MemoryStore
 from .storage.port import Store
 from .storage.sqlite.store import SqliteStore
@@ -95,7 +98,10 @@ async def _run(
             Dispatcher(clock=clock, rng=rng, registry=registry)
         )
         group = await stack.enter_async_context(_Background())
-        executor = _Executor(settings, store, dispatcher, group.tasks, clock)
+        signer = await stack.enter_async_context(
+            open_signer(settings.operator, os.environ, clock, rng)
+        )
+        executor = _Executor(settings, store, dispatcher, group.tasks, clock, signer)
         deployers = await _enter_deployers(
             settings, executor.deployments, stack, clock, rng, dispatcher, registry
         )
@@ -146,13 +152,10 @@ class _Executor:
         dispatcher: Dispatcher,
         group: asyncio.TaskGroup,
         clock: Clock,
+        signer: Signer,
     ) -> None:
-        keys = settings.operator.signing_keys
-        key = (keys.ecdsa if keys else None) or settings.operator.operator_private_key
-        assert key is not None
-        verification = settings.task_verification
+        verification = settings.verification
         assert verification is not None
-        signer = EcdsaSigner(key.private_key)
         certificate = verification.certificate_verifier
         challenges = Challenges(
             operator_address=settings.operator.address,
@@ -211,13 +214,19 @@ async def _serve(
         return None if serving else "gRPC is not served"
 
     admin_app = make_app(ready={"grpc": ready})
-    async with serve_admin(admin_app, settings.metrics.address, flag="metrics.address") as admin:
+    async with (
+        serve_admin(admin_app, settings.metrics.address, flag="metrics.address") as admin,
+        serving_channelz(settings.channelz_address, flag="channelzAddress"),
+    ):
         try:
             for server, port, name in zip(
                 servers, ports, ("grpcPort", "managementServerGrpcPort"), strict=False
             ):
                 await server.start(
-                    f"{settings.grpc_host}:{port}", flag=name, insecure=settings.insecure
+                    f"{settings.grpc_host}:{port}",
+                    flag=name,
+                    insecure=settings.insecure,
+                    tls=settings.tls.files,
                 )
             serving = True
             addresses = Addresses(
@@ -230,6 +239,8 @@ async def _serve(
                 grpc=addresses.grpc,
                 management=addresses.management,
                 admin=admin,
+                tls=settings.tls.files is not None,
+                verification=settings.verification.mode if settings.verification else "",
             )
             if on_ready is not None and (told := on_ready(addresses)) is not None:
                 await told
@@ -297,7 +308,7 @@ async def _enter_deployers(
 
 
 def _verifier(settings: ExecutorSettings) -> Verifier:
-    verification = settings.task_verification
+    verification = settings.verification
     assert verification is not None
     UNVERIFIED.set(verification.mode == "none")
     if verification.mode == "none":

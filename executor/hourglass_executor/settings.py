@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hourglass_common.runtime.settings import Settings
+from hourglass_services.rpc.address import is_loopback
 from hourglass_services.rpc.channel import ChannelSecurity
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from .duration import Duration, ReferenceDuration
 from .settings_docker import Docker
+from .settings_keys import Operator
 from .settings_kubernetes import PerformerKubernetes, PerformerOptions
 from .settings_sections import (
     Address,
     Env,
     Image,
     L1Chain,
-    Operator,
     Section,
     required,
 )
+from .settings_tls import Tls
+from .settings_verification import NOT_BUILT_YET, Verification
 
 MIXED_MODES = (
     "mixed deployment modes not supported: all performers must use the same deployment mode "
@@ -189,42 +192,6 @@ class Authentication(Section):
     enabled: bool = False
 
 
-class TrustedAggregator(Section):
-    """``signer`` is the address of its key, ``address`` if not given; ``avsAddress`` empty means
-    every AVS, ``operatorSets`` empty means all."""
-
-    address: Address
-    signer: Address = ""
-    avs_address: Address = ""
-    operator_sets: tuple[int, ...] = ()
-
-
-class CertificateVerifier(Section):
-    """The ECDSA certificate verifier's ``address``, and the major digit of its ``version``."""
-
-    address: Address
-    version: str = "1"
-
-
-class TaskVerification(Section):
-    """Ours, in place of look-ups on chain. ``mode: ecdsa`` verifies against ``aggregators``;
-    ``mode: none`` accepts any signature: development only.
-
-    With ``certificateVerifier`` results are signed as EIP-712 certificates for that contract;
-    without, the signature is over keccak256(abi.encode(taskId, output)) itself.
-    """
-
-    mode: Literal["ecdsa", "none"]
-    aggregators: tuple[TrustedAggregator, ...] = ()
-    certificate_verifier: CertificateVerifier | None = None
-
-    @model_validator(mode="after")
-    def _has_aggregators(self) -> "TaskVerification":
-        if self.mode == "ecdsa" and not self.aggregators:
-            raise ValueError("mode ecdsa needs aggregators: a list of {address: 0x...}")
-        return self
-
-
 class Processes(Section):
     """Ours: performers as processes of this machine. ``commands`` maps an image, with its tag or
     without, to the command that runs it; ``demo-performer`` is built in."""
@@ -246,9 +213,11 @@ class ExecutorSettings(Settings):
     """The whole configuration.
 
     Ours at the top: ``grpcHost`` is the address to listen on, and one that other machines reach
-    needs ``insecure: true``, since it is plaintext; ``dataDir`` is where state and logs are kept;
-    ``allowMixedModes`` lets performers differ in deploymentMode; ``drainTimeout`` bounds how long
-    a replaced performer may finish its tasks; ``stopGrace`` the same when the executor stops.
+    needs ``tls``, or ``insecure: true`` for plaintext; ``channelzAddress`` is host:port on
+    loopback where grpc.channelz.v1 is served, nowhere if empty; ``dataDir`` is where state and
+    logs are kept; ``allowMixedModes`` lets performers differ in deploymentMode; ``drainTimeout``
+    bounds how long a replaced performer may finish its tasks; ``stopGrace`` the same when the
+    executor stops.
     """
 
     model_config = ConfigDict(  # type: ignore[assignment]
@@ -262,6 +231,8 @@ class ExecutorSettings(Settings):
     debug: bool = False
     grpc_host: str = "127.0.0.1"
     insecure: bool = False
+    tls: Tls = Tls()
+    channelz_address: str = ""
     grpc_port: int = Field(default=9090, ge=0, le=65535)
     management_server_grpc_port: int = Field(default=0, ge=0, le=65535)
     performer_network_name: str = ""
@@ -277,19 +248,23 @@ class ExecutorSettings(Settings):
     storage: Storage = Storage()
     data_dir: str = ".hourglass/executor"
     authentication: Authentication = Authentication()
-    task_verification: TaskVerification | None = Field(default=None, validate_default=True)
+    verification: Verification | None = Field(default=None, validate_default=True)
     metrics: Metrics = Metrics()
     drain_timeout: Duration = 60.0
     stop_grace: Duration = 1.5
 
-    @field_validator("task_verification")
+    @field_validator("verification")
     @classmethod
-    def _verification_written_out(cls, value: TaskVerification | None) -> TaskVerification | None:
+    def _verification_written_out(cls, value: Verification | None) -> Verification | None:
         if value is None:
-            raise ValueError(
-                "chain look-ups are not built yet: give taskVerification: {mode: ecdsa, "
-                "aggregators: [{address: 0x...}]}, or {mode: none} for development"
-            )
+            raise ValueError(NOT_BUILT_YET)
+        return value
+
+    @field_validator("channelz_address")
+    @classmethod
+    def _local(cls, value: str) -> str:
+        if value and not is_loopback(value.rpartition(":")[0].strip("[]")):
+            raise ValueError(f"{value} can be reached from other machines: use 127.0.0.1")
         return value
 
     @field_validator("avs_performers")

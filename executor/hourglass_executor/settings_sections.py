@@ -1,4 +1,4 @@
-"""The parts of the configuration that say who the operator is and what a performer runs."""
+"""The parts of the configuration that say what a performer runs, and what sections share."""
 
 import re
 from typing import Annotated, Any
@@ -38,85 +38,6 @@ def required(value: Any, text: str) -> Any:
     if not value:
         raise ValueError(text)
     return value
-
-
-class RemoteSignerConfig(Section):
-    """Accepted for the reference's files; remote signers are not available yet."""
-
-    url: str = ""
-    ca_cert: str = ""
-    cert: str = ""
-    key: str = ""
-    from_address: str = ""
-    public_key: str = ""
-
-
-class EcdsaKey(Section):
-    """``privateKey`` is 64 hexadecimal digits, with or without 0x."""
-
-    private_key: str = Field(default="", repr=False)
-    remote_signer: bool = False
-    remote_signer_config: RemoteSignerConfig | None = None
-
-    @field_validator("private_key", mode="before")
-    @classmethod
-    def _hexadecimal(cls, value: Any) -> str:
-        text = f"0x{value:064x}" if isinstance(value, int) else str(value)
-        if text and re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text) is None:
-            raise ValueError("a private key is 64 hexadecimal digits, with or without 0x")
-        return text
-
-    @field_validator("remote_signer")
-    @classmethod
-    def _local_only(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("remote signers are not available in this version: give privateKey")
-        return value
-
-
-class BlsKey(Section):
-    """Accepted for the reference's files; BN254 is not available yet."""
-
-    keystore: str = Field(default="", repr=False)
-    keystore_file: str = ""
-    password: str = Field(default="", repr=False)
-
-
-class SigningKeys(Section):
-    bls: BlsKey | None = None
-    ecdsa: EcdsaKey | None = None
-
-    @model_validator(mode="after")
-    def _one_key(self) -> "SigningKeys":
-        if self.bls is None and self.ecdsa is None:
-            raise ValueError("at least one signing key (BLS or ECDSA) is required")
-        if self.ecdsa is None or not self.ecdsa.private_key:
-            raise ValueError(
-                "results are signed with ECDSA in this version: give signingKeys.ecdsa.privateKey"
-            )
-        return self
-
-
-class Operator(Section):
-    """The EigenLayer operator for whom this executor works."""
-
-    address: Address = Field(default="", validate_default=True)
-    operator_private_key: EcdsaKey | None = Field(default=None, validate_default=True)
-    signing_keys: SigningKeys | None = None
-
-    @field_validator("address")
-    @classmethod
-    def _has_address(cls, value: str) -> str:
-        return str(required(value, "address is required"))
-
-    @field_validator("operator_private_key")
-    @classmethod
-    def _has_key(cls, value: EcdsaKey | None) -> EcdsaKey | None:
-        if value is None:
-            raise ValueError("operatorPrivateKey is required")
-        if not value.private_key:
-            raise ValueError("private key cannot be empty")
-        return value
 
 
 class L1Chain(Section):

@@ -110,7 +110,7 @@ def configuration(data_dir: Path, **changes: Any) -> dict[str, Any]:
             "signingKeys": {"ecdsa": {"privateKey": KEY}},
         },
         "processes": {"allow": True},
-        "taskVerification": {"mode": "none"},
+        "verification": "none",
         "dataDir": str(data_dir),
         "metrics": {"address": "0"},
         "avsPerformers": [

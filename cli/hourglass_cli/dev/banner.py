@@ -36,6 +36,7 @@ def rows(addresses: dict[str, Any], logs: Path) -> tuple[tuple[str, str], ...]:
         ("operator metrics", addresses["metrics"]["operator"]),
         ("executor metrics", addresses["metrics"]["executor"]),
         ("demo AVS", DEMO_AVS),
+        ("task signatures", "not verified (verification: none), for development"),
         ("logs", str(logs)),
     )
 

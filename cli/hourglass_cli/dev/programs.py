@@ -79,7 +79,7 @@ def executor_config(layout: Layout, ports: Ports) -> dict[str, Any]:
                 "deploymentMode": "kubernetes",
             }
         ],
-        "taskVerification": {"mode": "none"},
+        "verification": "none",
         "dataDir": str(layout.executor),
         "metrics": {"address": f"{HOST}:{ports.executor_metrics_port}"},
     }

@@ -5,10 +5,10 @@ wait, unless the AVS is configured with ``cancelOnDisconnect``.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import assert_never
+from typing import Any, TypeGuard, assert_never
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
@@ -17,7 +17,7 @@ from hourglass_common.runtime.logs import get_logger
 from hourglass_services.executor.port import Submission, TaskResult
 
 from hourglass_executor.dispatch.dispatcher import Dispatcher
-from hourglass_executor.signing.port import Signer, Verifier
+from hourglass_executor.signing.port import Verifier
 from hourglass_executor.storage.port import Store
 from hourglass_executor.storage.recover import EndTask, ResumeTask, recover_tasks
 from hourglass_executor.tasks.admission import Join, Repeat, Run, admit, reused_id
@@ -27,16 +27,14 @@ from hourglass_executor.tasks.lifecycle import (
     TaskState,
     as_kept,
     caller_left,
+    is_signed,
     may_start_anew,
     unsuccessful_end,
 )
-from hourglass_executor.tasks.messages import (
-    authorization_message,
-    certificate_bytes,
-    result_message_hash,
-    submission_digest,
-)
+from hourglass_executor.tasks.messages import submission_digest
 from hourglass_executor.tasks.validation import validate_submission
+
+from .results import Identity
 
 log = get_logger(__name__)
 
@@ -51,16 +49,6 @@ class AvsPolicy:
     idempotent: bool = False
     cancel_on_disconnect: bool = False
     queue_when_none_ready: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who signs results, and for which certificate verifier ("" for none)."""
-
-    address: str
-    signer: Signer
-    certificate_verifier: str = ""
-    certificate_version: str = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +102,8 @@ class TaskService:
             running = self._running.get(_key(submission))
             if running is None:
                 match admit(known, digest):
+                    case Repeat(answer) if known is not None and _is_unsigned(answer):
+                        running = self._register(known, self._sign_kept(known, answer))
                     case Repeat(answer):
                         log.info("repeated task answered again", task_id=submission.task_id)
                         return _result_of(answer)
@@ -171,7 +161,11 @@ class TaskService:
         return self._start(record, accepted=False)
 
     def _start(self, task: TaskRecord, *, accepted: bool) -> "_Running":
-        execution = self._group.create_task(self._execute(task, accepted=accepted))
+        return self._register(task, self._execute(task, accepted=accepted))
+
+    def _register(self, task: TaskRecord, work: Coroutine[Any, Any, TaskEnd]) -> "_Running":
+        """Have ``work`` done; until then whoever submits the task again waits for it."""
+        execution = self._group.create_task(work)
         running = self._running[task.task_id] = _Running(task.digest, execution)
         execution.add_done_callback(lambda _: self._running.pop(task.task_id, None))
         return running
@@ -198,7 +192,7 @@ class TaskService:
         try:
             kept = task if accepted else await self._store.accept(task)
             if kept is not task:  # it ended between the look at the store and now
-                return _end_of(kept, task.digest)
+                return await self._end_of(kept, task.digest)
             end = await self._run(task)
         except HourglassError as error:  # the store failed: nothing more can be kept about it
             log.error("task not kept", task_id=task.task_id, error=error.message)
@@ -206,15 +200,44 @@ class TaskService:
         except asyncio.CancelledError:
             if not self._stopping:  # its caller left, and the AVS wants it to end with that
                 end = TaskEnd(state=TaskState.UNKNOWN, error=caller_left(task.task_id))
-                await self._store.finish(task.task_id, end, self._clock.wall())
+                await self._finish_if_possible(task.task_id, end)
             raise
         log.info(
             "task ended",
             task_id=task.task_id,
             avs=task.submission.avs_address,
             state=end.state.value,
+            reason=end.error.reason if end.error else "",
         )
         return end
+
+    async def _sign_kept(self, kept: TaskRecord, result: TaskResult) -> TaskEnd:
+        """Sign what was kept without; never raises but for cancellation."""
+        try:
+            return await self._signed(kept, result)
+        except HourglassError as error:
+            log.error("signatures not kept", task_id=kept.task_id, error=error.message)
+            return TaskEnd(state=TaskState.FAILED, error=as_kept(error))
+
+    async def _finish_if_possible(self, task_id: str, end: TaskEnd) -> None:
+        try:
+            await self._store.finish(task_id, end, self._clock.wall())
+        except HourglassError as error:  # its result is kept already, or the disk is full
+            log.warning("end of a cancelled task not kept", task_id=task_id, error=error.message)
+
+    async def _end_of(self, kept: TaskRecord, digest: bytes) -> TaskEnd:
+        """Return how the task that is kept ended, its result signed if it was not before."""
+        match admit(kept, digest):
+            case Repeat(answer) if isinstance(answer, TaskResult):
+                if is_signed(answer):
+                    return TaskEnd(state=kept.state, result=answer)
+                return await self._signed(kept, answer)
+            case Repeat():
+                return TaskEnd(state=kept.state, error=kept.error)
+            case Run() | Join():
+                raise _not_kept(kept.task_id)
+            case admission:
+                assert_never(admission)
 
     async def _run(self, task: TaskRecord) -> TaskEnd:
         submission = task.submission
@@ -233,8 +256,7 @@ class TaskService:
         )
         match outcome:
             case Completed(output, _):
-                result = self._signed(submission, output)
-                end = TaskEnd(state=TaskState.COMPLETED, result=result)
+                return await self._completed(task, output)
             case Failed() | OutcomeUnknown():
                 end = unsuccessful_end(outcome)
             case _:
@@ -245,28 +267,28 @@ class TaskService:
             await self._store.finish(task.task_id, end, self._clock.wall())
         return end
 
-    def _signed(self, submission: Submission, output: bytes) -> TaskResult:
-        identity = self._identity
-        to_sign = result_message_hash(submission.task_id, output)
-        if identity.certificate_verifier:
-            to_sign = certificate_bytes(
-                to_sign,
-                submission.reference_timestamp,
-                identity.certificate_verifier,
-                identity.certificate_version,
-            )
-        signature = identity.signer.sign_for_solidity(to_sign)
-        return TaskResult(
-            task_id=submission.task_id,
-            operator_address=identity.address,
-            output=output,
-            result_signature=signature,
-            avs_address=submission.avs_address,
-            operator_set_id=submission.operator_set_id,
-            auth_signature=identity.signer.sign_message(
-                authorization_message(submission, identity.address, signature)
-            ),
-        )
+    async def _completed(self, task: TaskRecord, output: bytes) -> TaskEnd:
+        """Keep what the performer gave, and sign it.
+
+        Where signing waits for somebody else it is kept first: a crash, or a signer that stays
+        away, then costs the signature and not the result.
+        """
+        result = self._identity.unsigned(task.submission, output)
+        if self._identity.signer.waits:
+            end = TaskEnd(state=TaskState.COMPLETED, result=result)
+            await self._store.finish(task.task_id, end, self._clock.wall())
+        return await self._signed(task, result)
+
+    async def _signed(self, task: TaskRecord, result: TaskResult) -> TaskEnd:
+        """Sign a result and keep it so; the error is told and not kept if that can not be done."""
+        try:
+            result = await self._identity.signed(task.submission, result)
+        except HourglassError as error:
+            log.error("result not signed", task_id=task.task_id, error=error.message)
+            return TaskEnd(state=TaskState.FAILED, error=as_kept(error))
+        end = TaskEnd(state=TaskState.COMPLETED, result=result)
+        await self._store.finish(task.task_id, end, self._clock.wall())
+        return end
 
     def _refuse_unless_served(self, avs: str) -> bool:
         """Return whether an instance takes tasks at this moment."""
@@ -301,22 +323,14 @@ def _key(submission: Submission) -> str:
     return submission.task_id.lower()
 
 
+def _is_unsigned(answer: TaskResult | HourglassError) -> TypeGuard[TaskResult]:
+    return isinstance(answer, TaskResult) and not is_signed(answer)
+
+
 def _result_of(answer: TaskResult | HourglassError) -> TaskResult:
     if isinstance(answer, HourglassError):
         raise answer
     return answer
-
-
-def _end_of(kept: TaskRecord, digest: bytes) -> TaskEnd:
-    match admit(kept, digest):
-        case Repeat(answer) if isinstance(answer, TaskResult):
-            return TaskEnd(state=kept.state, result=answer)
-        case Repeat():
-            return TaskEnd(state=kept.state, error=kept.error)
-        case Run() | Join():
-            raise _not_kept(kept.task_id)
-        case admission:
-            assert_never(admission)
 
 
 def _not_kept(task_id: str) -> HourglassError:

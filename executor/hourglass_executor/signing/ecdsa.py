@@ -20,6 +20,8 @@ SIGNATURE_LENGTH = 65
 class EcdsaSigner:
     """Implements ``Signer`` with a key in memory; nonces are RFC 6979's, so it is deterministic."""
 
+    waits = False
+
     def __init__(self, private_key: str) -> None:
         """``private_key`` is 64 hexadecimal digits, with or without "0x"; ValueError if not."""
         secret = bytes.fromhex(private_key.removeprefix("0x"))
@@ -28,10 +30,15 @@ class EcdsaSigner:
         self._key = PrivateKey(secret)
         self.address = address_of(self._key.public_key)
 
+    async def sign(self, message: bytes) -> bytes:
+        return self.sign_message(message)
+
     def sign_message(self, message: bytes) -> bytes:
+        """Sign keccak256(message)."""
         return self._sign(keccak256(message))
 
     def sign_for_solidity(self, data: bytes) -> bytes:
+        """Sign 32 bytes as they are, anything else as its keccak256."""
         return self._sign(data if len(data) == 32 else keccak256(data))
 
     def _sign(self, digest: bytes) -> bytes:
@@ -106,7 +113,7 @@ class AcceptAll:
     def __init__(self) -> None:
         log.warning(
             "TASK SIGNATURES ARE NOT VERIFIED: anyone who reaches the port can run tasks",
-            setting="taskVerification.mode",
+            setting="verification",
         )
 
     def verify(self, submission: Submission) -> None:
@@ -118,5 +125,5 @@ def _denied(text: str) -> HourglassError:
         Code.PERMISSION_DENIED,
         f"signature validation failed: {text}",
         reason="SIGNATURE_REFUSED",
-        hint="the table of aggregators is taskVerification.aggregators in the configuration",
+        hint="the table of aggregators is verification.aggregators in the configuration",
     )

@@ -10,19 +10,24 @@ from hourglass_services.executor.port import Submission
 
 
 class Signer(Protocol):
-    """Holds one key. Signatures of one message are always the same bytes."""
+    """Holds one key, here or elsewhere."""
 
     @property
     def address(self) -> str:
         """The key's address: "0x" and 40 digits, lower case."""
         ...
 
-    def sign_message(self, message: bytes) -> bytes:
-        """Sign keccak256(message)."""
+    @property
+    def waits(self) -> bool:
+        """Whether signing waits for something outside of this process, which may be away."""
         ...
 
-    def sign_for_solidity(self, data: bytes) -> bytes:
-        """Sign 32 bytes as they are, anything else as its keccak256."""
+    async def sign(self, message: bytes) -> bytes:
+        """Return the signature over keccak256(message).
+
+        UNAVAILABLE once a signer that is elsewhere has not answered within its time,
+        FAILED_PRECONDITION if it refuses or has another key. A signer in memory never waits.
+        """
         ...
 
 

@@ -26,7 +26,8 @@ class Store(Protocol):
 
     async def finish(self, task_id: str, end: TaskEnd, finished_at: datetime) -> None:
         """Keep how it ended and drop its payload. NOT_FOUND if it was never accepted;
-        FAILED_PRECONDITION if it has ended already: the first end stands."""
+        FAILED_PRECONDITION if it has ended already: the first end stands, and all that can
+        be added to it are the signatures of a result that was kept without."""
         ...
 
     async def forget(self, task_id: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from hourglass_common.domain.errors import Code, HourglassError
 
-from hourglass_executor.tasks.lifecycle import ENDED, TaskEnd, TaskRecord, TaskState
+from hourglass_executor.tasks.lifecycle import ENDED, TaskEnd, TaskRecord, TaskState, is_signed
 
 
 def dispatched(row: TaskRecord) -> TaskRecord:
@@ -14,7 +14,8 @@ def dispatched(row: TaskRecord) -> TaskRecord:
 
 
 def finished(row: TaskRecord, end: TaskEnd, finished_at: datetime) -> TaskRecord:
-    _not_ended(row)
+    if not _adds_signatures(row, end):
+        _not_ended(row)
     return replace(
         row,
         state=end.state,
@@ -23,6 +24,15 @@ def finished(row: TaskRecord, end: TaskEnd, finished_at: datetime) -> TaskRecord
         finished_at=finished_at,
         submission=replace(row.submission, payload=b""),
     )
+
+
+def _adds_signatures(row: TaskRecord, end: TaskEnd) -> bool:
+    """Whether ``end`` is the one that is kept, and its result is signed now and was not before."""
+    kept, given = row.result, end.result
+    if row.state is not TaskState.COMPLETED or kept is None or given is None:
+        return False
+    bare = replace(given, result_signature=b"", auth_signature=b"")
+    return not is_signed(kept) and is_signed(given) and bare == kept
 
 
 def not_found(task_id: str) -> HourglassError:

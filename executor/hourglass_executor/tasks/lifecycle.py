@@ -77,6 +77,11 @@ def as_kept(error: HourglassError) -> TaskError:
     )
 
 
+def is_signed(result: TaskResult) -> bool:
+    """Whether it can be given to a caller: one whose signer was away is kept without."""
+    return bool(result.result_signature and result.auth_signature)
+
+
 def unsuccessful_end(outcome: Failed | OutcomeUnknown) -> TaskEnd:
     """Return the end of a task that brought no result."""
     match outcome:

@@ -47,10 +47,15 @@ def submission_digest(submission: Submission, executor_address: str) -> bytes:
     return keccak256(signed + address_word(submission.aggregator_address))
 
 
+def result_message(task_id: str, output: bytes) -> bytes:
+    """Return abi.encode(bytes32 taskHash, bytes result)."""
+    padded = output.ljust((len(output) + 31) // 32 * 32, b"\0")
+    return hash_word(task_id) + word(64) + word(len(output)) + padded
+
+
 def result_message_hash(task_id: str, output: bytes) -> bytes:
     """Return keccak256(abi.encode(bytes32 taskHash, bytes result))."""
-    padded = output.ljust((len(output) + 31) // 32 * 32, b"\0")
-    return keccak256(hash_word(task_id) + word(64) + word(len(output)) + padded)
+    return keccak256(result_message(task_id, output))
 
 
 def certificate_bytes(

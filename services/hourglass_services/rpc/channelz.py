@@ -13,7 +13,7 @@ FLAG = "control.channelz_address"
 
 
 @asynccontextmanager
-async def serving_channelz(address: str) -> AsyncIterator[int]:
+async def serving_channelz(address: str, *, flag: str = FLAG) -> AsyncIterator[int]:
     """Serve it in plaintext on a loopback ``address`` while the block runs; "" means nowhere.
 
     It knows every peer's address, and nobody has to say who asks: hence loopback alone.
@@ -21,11 +21,11 @@ async def serving_channelz(address: str) -> AsyncIterator[int]:
     if not address:
         yield 0
         return
-    host, port = split_address(address, FLAG)
+    host, port = split_address(address, flag)
     if not is_loopback(host):
         raise HourglassError(
             Code.FAILED_PRECONDITION,
-            f"{FLAG}: {address} can be reached from other machines",
+            f"{flag}: {address} can be reached from other machines",
             reason="INSECURE_ADDRESS",
             hint="use 127.0.0.1",
         )
@@ -35,9 +35,9 @@ async def serving_channelz(address: str) -> AsyncIterator[int]:
     try:
         bound = server.add_insecure_port(target)
     except RuntimeError as exc:
-        raise port_taken(target, FLAG) from exc
+        raise port_taken(target, flag) from exc
     if bound == 0:
-        raise port_taken(target, FLAG)
+        raise port_taken(target, flag)
     await server.start()
     try:
         yield bound

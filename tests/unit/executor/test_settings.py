@@ -64,7 +64,7 @@ def load(tmp_path: Path, values: dict[str, Any]) -> ExecutorSettings:
 
 
 def test_every_documented_key_of_the_reference_is_accepted(tmp_path: Path) -> None:
-    found = load(tmp_path, {**REFERENCE, "taskVerification": {"mode": "none"}})
+    found = load(tmp_path, {**REFERENCE, "verification": "none"})
     assert found.authentication.enabled
     assert found.store_directory == Path("/var/lib/executor")
     assert found.avs_performers[0].kubernetes.endpoint_override == "localhost:30080"
@@ -75,8 +75,60 @@ def test_every_documented_key_of_the_reference_is_accepted(tmp_path: Path) -> No
 def test_a_configuration_that_counts_on_the_chain_must_say_how_tasks_are_verified(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(HourglassError, match="chain look-ups are not built yet"):
-        load(tmp_path, REFERENCE)
+    for written in ({}, {"verification": None}):
+        with pytest.raises(HourglassError) as refused:
+            load(tmp_path, {**REFERENCE, **written})
+        assert "verification: chain look-ups are not built yet: give `verification: {mode" in str(
+            refused.value
+        )
+
+
+def test_verification_can_be_written_in_short(tmp_path: Path) -> None:
+    for written in ("none", {"mode": "none"}):
+        found = load(tmp_path, {**REFERENCE, "verification": written})
+        assert found.verification is not None
+        assert found.verification.mode == "none"
+    with pytest.raises(HourglassError, match="mode ecdsa needs aggregators"):
+        load(tmp_path, {**REFERENCE, "verification": "ecdsa"})
+    with pytest.raises(HourglassError, match=r"verification\.mode: Input should be"):
+        load(tmp_path, {**REFERENCE, "verification": "off"})
+    contradicts = {"mode": "none", "aggregators": [{"address": "0x" + "1" * 40}]}
+    with pytest.raises(HourglassError, match="yet aggregators are given"):
+        load(tmp_path, {**REFERENCE, "verification": contradicts})
+
+
+def test_a_bn254_key_alone_is_refused_and_beside_another_is_not_used(tmp_path: Path) -> None:
+    bls = {"keystoreFile": "bls.json", "password": "x"}
+    operator = {**REFERENCE["operator"], "signingKeys": {"bls": bls}}
+    with pytest.raises(HourglassError, match="signed with ECDSA, BN254 is not built yet"):
+        load(tmp_path, {**REFERENCE, "operator": operator, "verification": "none"})
+
+
+TLS: list[tuple[dict[str, Any], str]] = [
+    ({"tls": {"certificateFile": "c"}}, "certificateFile and keyFile need each other"),
+    ({"tls": {"clientCaFile": "c"}}, "clientCaFile needs certificateFile and keyFile"),
+    ({"channelzAddress": "0.0.0.0:1"}, "can be reached from other machines"),
+    ({"channelzAddress": ":1"}, "can be reached from other machines"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), TLS)
+def test_half_of_a_certificate_and_an_open_channelz_are_refused(
+    tmp_path: Path, changes: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(HourglassError, match=text):
+        load(tmp_path, configuration(tmp_path, **changes))
+
+
+def test_tls_is_spelled_as_the_operator_does(tmp_path: Path) -> None:
+    for given in (
+        {"certificateFile": "c", "keyFile": "k", "clientCaFile": "a"},
+        {"certificate_file": "c", "key_file": "k", "client_ca_file": "a"},
+    ):
+        files = load(tmp_path, configuration(tmp_path, tls=given)).tls.files
+        assert files is not None
+        assert (str(files.certificate_file), str(files.key_file)) == ("c", "k")
+        assert str(files.client_ca_file) == "a"
 
 
 def test_an_unknown_key_is_an_error_with_its_line_and_a_suggestion(tmp_path: Path) -> None:
@@ -126,7 +178,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "(either 'docker' or 'kubernetes')",
     ),
     ({"docker": {"memory": "lots"}}, 'write an amount such as "512Mi"'),
-    ({"taskVerification": {"mode": "ecdsa"}}, "mode ecdsa needs aggregators"),
+    ({"verification": {"mode": "ecdsa"}}, "mode ecdsa needs aggregators"),
 ]
 
 

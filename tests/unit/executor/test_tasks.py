@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_executor.api.tasks import AvsPolicy, Identity, TaskService
+from hourglass_executor.api.results import Identity
+from hourglass_executor.api.tasks import AvsPolicy, TaskService
 from hourglass_executor.dispatch.dispatcher import Dispatcher
 from hourglass_executor.signing.ecdsa import AcceptAll, Aggregator, AggregatorTable, EcdsaSigner
 from hourglass_executor.storage.memory import MemoryStore

@@ -11,7 +11,7 @@ from hourglass_executor.deployers.deployment import DeploymentState
 from hourglass_executor.storage.memory import MemoryStore
 from hourglass_executor.storage.port import Store
 from hourglass_executor.storage.sqlite.store import SqliteStore
-from hourglass_executor.tasks.lifecycle import TaskState
+from hourglass_executor.tasks.lifecycle import TaskEnd, TaskState
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
 from tests.support.executor_values import MOMENT, accepted, completed, deployment, failed, record
@@ -77,6 +77,26 @@ async def test_the_first_end_stands(store: Store) -> None:
     found = await store.task(task.task_id)
     assert found is not None
     assert found.state is TaskState.COMPLETED
+
+
+async def test_a_result_kept_without_signatures_can_get_them_and_nothing_else(
+    store: Store,
+) -> None:
+    task = accepted()
+    await store.accept(task)
+    signed = completed(task)
+    assert signed.result is not None
+    bare = replace(signed.result, result_signature=b"", auth_signature=b"")
+    await store.finish(task.task_id, TaskEnd(state=TaskState.COMPLETED, result=bare), MOMENT)
+    for other in (completed(task, b"another output"), failed(), failed(TaskState.UNKNOWN)):
+        with pytest.raises(HourglassError, match="already ended"):
+            await store.finish(task.task_id, other, MOMENT)
+    await store.finish(task.task_id, signed, MOMENT)
+    kept = await store.task(task.task_id)
+    assert kept is not None
+    assert kept.result == signed.result
+    with pytest.raises(HourglassError, match="already ended"):
+        await store.finish(task.task_id, signed, MOMENT)
 
 
 async def test_a_task_that_was_never_accepted_can_not_end(store: Store) -> None:
