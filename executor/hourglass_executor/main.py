@@ -28,6 +28,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from .api.challenge import Challenges
 from .api.deployments import Deployments, Times
+from .api.guard import ChallengeGuard
 from .api.inspection import Inspection
 from .api.results import Identity
 from .api.tasks import AvsPolicy, TaskService
@@ -163,6 +164,7 @@ class _Executor:
             new_token=lambda: secrets.token_hex(32),
             clock=clock,
         )
+        self.guard = ChallengeGuard(challenges, settings.operator.address, clock)
         self.inspection = Inspection(dispatcher, challenges, settings.operator.address)
         self.deployments = Deployments(
             store=store,
@@ -205,9 +207,10 @@ async def _serve(
     )
     ports = (settings.grpc_port, settings.management_server_grpc_port)
     apart = ports[1] not in (0, ports[0])
-    servers = [RpcServer([tasks] if apart else [tasks, *management])]
+    guard = executor.guard
+    servers = [RpcServer([tasks] if apart else [tasks, *management], guard=guard)]
     if apart:
-        servers.append(RpcServer(management))
+        servers.append(RpcServer(management, guard=guard))
     serving = False
 
     def ready() -> str | None:

@@ -17,6 +17,8 @@ class Proof(Enum):
     CERTIFICATE = "certificate"
     LOOPBACK = "loopback"
     """Not at all: it is on this machine, and that was enough."""
+    NONE = "none"
+    """Not at all, and others than this machine could have called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Challenge tokens: given out, signed by the operator's key, accepted once.
 
-The signature is over keccak256 of keccak256(the token's text), as the reference has it.
+The signature is over keccak256 of keccak256(the token's text), as the reference has it. Who signed
+is recovered from it, so the key itself may be elsewhere.
 """
 
 import hmac
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import timedelta
 
 from hourglass_common.domain.clock import Clock
@@ -19,6 +21,9 @@ log = get_logger(__name__)
 
 TOKEN_SECONDS = 300.0
 MAX_TOKENS = 4096
+
+_admitted: ContextVar[str] = ContextVar("admitted_challenge", default="")
+"""The token that the call being served was let in with."""
 
 
 class Challenges:
@@ -58,11 +63,24 @@ class Challenges:
         expires = self._clock.wall() + timedelta(seconds=TOKEN_SECONDS)
         return Challenge(token=token, expires_at=int(expires.timestamp()))
 
+    @property
+    def enabled(self) -> bool:
+        """Whether callers must show a signed token."""
+        return bool(self._signer)
+
+    def admit(self, auth: AuthSignature | None) -> None:
+        """As ``check``, at the door: what the rest of this call checks again is let through."""
+        self.check(auth)
+        if auth is not None:
+            _admitted.set(auth.challenge_token)
+
     def check(self, auth: AuthSignature | None) -> None:
         """Return if the caller may manage this executor; a token is used up either way.
 
         UNAUTHENTICATED, or UNIMPLEMENTED for a signature while authentication is off.
         """
+        if self._signer and auth is not None and auth.challenge_token == _admitted.get() != "":
+            return
         if not self._signer:
             if auth is not None:
                 raise _error(Code.UNIMPLEMENTED, "authentication is not enabled")

@@ -23,6 +23,7 @@ from google.protobuf.message import DecodeError
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, TaskOutcome
 
+from hourglass_services.rpc.redaction import QUOTED
 from hourglass_services.rpc.status import code_of
 
 from .channel import DEFAULT_MAX_MESSAGE_BYTES
@@ -129,6 +130,7 @@ class PerformerClient:
                 f"performer instance {self._instance} failed task {task_id}: {details}",
                 reason="TASK_FAILED",
                 hint="see the performer's logs",
+                metadata={QUOTED: details},
             )
             return CallEnd(Failed(error, executed=True), code)
         return self._unknown(task_id, code, details)
@@ -138,6 +140,7 @@ class PerformerClient:
             code,
             f"performer instance {self._instance} did not start task {task_id}: {details}",
             reason=REASON_NOT_STARTED,
+            metadata={QUOTED: details},
         )
         return CallEnd(Failed(error, executed=False), code)
 
@@ -148,7 +151,12 @@ class PerformerClient:
             f"{self._instance} ended with {code.value}: {details}",
             reason=REASON_OUTCOME_UNKNOWN,
             hint="see the performer's logs; `hourglass task resolve` closes it",
-            metadata={"taskId": task_id, "instance": self._instance, "status": code.value},
+            metadata={
+                "taskId": task_id,
+                "instance": self._instance,
+                "status": code.value,
+                QUOTED: details,
+            },
         )
         return CallEnd(OutcomeUnknown(error, self._instance), code)
 

@@ -9,10 +9,10 @@ import asyncio
 import shlex
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import grpc.aio
@@ -58,8 +58,30 @@ class CallerLimits:
     streams: int = 256
 
 
+class CallGuard(Protocol):
+    """Decides about each call of a server."""
+
+    exposed: bool
+    """Set by the server: others could reach the port."""
+
+    def check(self, services: Iterable[ServiceDescriptor]) -> None:
+        """Raise unless there is a rule for every method of ``services``."""
+        ...
+
+    async def know(self, method: str, context: Context) -> None:
+        """Return if whoever calls may ask what this server serves."""
+        ...
+
+    def admit(
+        self, method: str, parse: Callable[[], Message], context: Context, *, streams: bool
+    ) -> "AbstractAsyncContextManager[Admitted]":
+        """Let a call in, or raise why not."""
+        ...
+
+
 class Guard:
-    """Guards the methods of ``rules``, by full name such as ``package.Service/Method``.
+    """Implements ``CallGuard`` with the cluster's word, for the methods of ``rules``, by full name
+    such as ``package.Service/Method``.
 
     Without ``required`` everybody who reaches the port is taken for this machine.
     ``exposed`` is set by the server: others could reach the port, and read what is sent to it.

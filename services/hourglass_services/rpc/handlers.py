@@ -21,7 +21,8 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.runtime.logs import get_logger
 from prometheus_client import Counter, Histogram
 
-from .guard import Admitted, Guard
+from .guard import Admitted, CallGuard
+from .redaction import unquoted
 from .request_id import REQUEST_ID_KEY, request_id
 from .status import DETAILS_KEY, status_code, to_status
 
@@ -81,7 +82,7 @@ def bytes_handlers(
     descriptor: ServiceDescriptor,
     servicer: Any,
     limit: CallLimit | None = None,
-    guard: Guard | None = None,
+    guard: CallGuard | None = None,
 ) -> grpc.GenericRpcHandler:
     """Return the handlers of every method of ``descriptor``.
 
@@ -111,7 +112,7 @@ class _Call:
     request: type[Message]
     behaviour: Any
     limit: CallLimit
-    guard: Guard | None
+    guard: CallGuard | None
 
     async def unary(self, data: bytes, context: Context) -> bytes:
         started = self._begin(context)
@@ -203,7 +204,7 @@ class _Call:
             "call refused",
             method=f"{self.service}/{self.method}",
             code=error.code.value,
-            error=error.message,
+            error=unquoted(error),
             request_id=request_id.get(),
         )
         return error

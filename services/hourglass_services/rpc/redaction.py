@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from hourglass_common.domain.errors import FieldViolation, HourglassError
 
 NOT_SHOWN = "(not shown)"
+QUOTED = "said"
+"""The key of an error's metadata for words in its message that are not ours: callers are told
+them, logs are not."""
 _SHORTEST = 6
 
 
@@ -33,6 +36,12 @@ def redacted(error: HourglassError, secrets: Iterable[str]) -> HourglassError:
         metadata={key: clean(value) for key, value in error.metadata.items()},
         retry_after=error.retry_after,
     )
+
+
+def unquoted(error: HourglassError) -> str:
+    """Return the message for a log: without what somebody else said, which may hold anything."""
+    said = error.metadata.get(QUOTED, "")
+    return error.message.replace(said, NOT_SHOWN) if said else error.message
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from hourglass_common.domain.errors import Code, HourglassError
 
 from .address import is_loopback, port_taken, split_address
-from .guard import Guard
+from .guard import CallGuard
 from .handlers import CallLimit, abort, bytes_handlers
 from .health import HealthService
 from .reflection import register_reflection
@@ -67,7 +67,7 @@ class RpcServer:
         self,
         services: Sequence[tuple[ServiceDescriptor, Any]],
         limits: Limits | None = None,
-        guard: Guard | None = None,
+        guard: CallGuard | None = None,
     ) -> None:
         limits = limits or Limits()
         self._limit = CallLimit(limits.calls)
