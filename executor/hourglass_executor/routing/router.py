@@ -165,6 +165,7 @@ class Router:
         self._permits_given += 1
         permit = Permit(self._permits_given, slot.key, leave, now, task.deadline)
         slot.permits[permit.number] = permit
+        slot.sent += 1
         return Send(task.ticket, permit, slot.endpoint)
 
     def _ended(self, event: CallEnded | CallNotMade, now: float, u: float) -> Sequence[Effect]:
@@ -173,9 +174,11 @@ class Router:
         if slot is None or slot.permits.pop(permit.number, None) is None:
             return _NOTHING  # handed back before
         verdict = Verdict.NEUTRAL
-        if isinstance(event, CallEnded):
+        if isinstance(event, CallNotMade):
+            slot.sent -= 1
+        else:
             verdict = self._policy.verdict(event.code)
-            slot.lost += event.lost
+            slot.count(event.code, event.lost)
             if event.lost:
                 self._count_lost(slot.endpoint)
             if event.code is None:

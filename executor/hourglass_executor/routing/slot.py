@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from hourglass_common.domain.endpoint import Endpoint, Role
+from hourglass_common.domain.errors import Code
 from hourglass_common.domain.health import HealthSource
 
 from . import roles
@@ -18,7 +19,11 @@ from .skip import SkipReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointView:
-    """One endpoint as operators see it; ``skipped`` says why it takes no task now."""
+    """One endpoint as operators see it; ``skipped`` says why it takes no task now.
+
+    Of the calls ``sent`` since it was connected first, ``answered`` brought a result, ``failed``
+    surely brought none, ``lost`` ended with nobody knowing, and the others are in flight.
+    """
 
     avs: str
     performer_id: str
@@ -30,8 +35,12 @@ class EndpointView:
     health: HealthStatus
     health_source: HealthSource
     breaker: str  # "Closed", "Open" or "HalfOpen"
+    breaker_open_seconds: float  # until it is tried again; 0 where it is not open
     in_flight: int
     latency_seconds: float
+    sent: int
+    answered: int
+    failed: int
     lost: int
     skipped: SkipReason | None
     last_health_check: datetime | None = None
@@ -51,8 +60,20 @@ class Slot:
     breaker: BreakerState = field(default_factory=Closed)
     latency: Latency = field(default_factory=Latency)
     permits: dict[int, Permit] = field(default_factory=dict[int, Permit])
+    sent: int = 0
+    answered: int = 0
+    failed: int = 0
     lost: int = 0
     closed_to_tasks: SkipReason | None = SkipReason.NOT_CONNECTED
+
+    def count(self, code: Code | None, lost: bool) -> None:
+        """Take the end of a call into the counts; ``code`` is None for an answered one."""
+        if lost:
+            self.lost += 1
+        elif code is None:
+            self.answered += 1
+        else:
+            self.failed += 1
 
     def refresh(self) -> None:
         """Work out ``closed_to_tasks`` again, after any change but one of the breaker."""
@@ -103,11 +124,13 @@ class Slot:
         )
 
     def view(self, now: float, concurrency: int) -> EndpointView:
+        open_seconds = 0.0
         match self.breaker:
             case Closed():
                 breaker = "Closed"
-            case Open():
+            case Open(retry_at=retry_at):
                 breaker = "Open"
+                open_seconds = max(0.0, retry_at - now)
             case HalfOpen():
                 breaker = "HalfOpen"
         return EndpointView(
@@ -121,8 +144,12 @@ class Slot:
             health=self.health.status,
             health_source=self.health.source,
             breaker=breaker,
+            breaker_open_seconds=open_seconds,
             in_flight=len(self.permits),
             latency_seconds=self.latency.seconds,
+            sent=self.sent,
+            answered=self.answered,
+            failed=self.failed,
             lost=self.lost,
             skipped=self.skipped(now, concurrency),
         )
