@@ -22,6 +22,7 @@ class CuttingProxy:
     armed: bool = False
     cuts: int = 0
     connections: int = 0
+    opened: int = 0
     _open: list[asyncio.StreamWriter] = field(default_factory=list[asyncio.StreamWriter])
 
     def arm(self, direction: Direction | None = None, size: int = 0) -> None:
@@ -52,6 +53,7 @@ class CuttingProxy:
             raise
         self._open += [client_writer, server_writer]
         self.connections += 1
+        self.opened += 1
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._copy("up", client_reader, server_writer))
