@@ -19,6 +19,8 @@ class Entry:
     package: str
     model: str
     env_prefix: str
+    other_prefixes: tuple[str, ...] = ()
+    """Variables that are read as well, and count less."""
 
     def load(self) -> tuple[type[Any], Run]:
         """Import the program: the slow part of a start."""
@@ -35,7 +37,10 @@ ENTRIES: Final[Mapping[str, Entry]] = {
         package="hourglass_operator", model="OperatorSettings", env_prefix="HOURGLASS_OPERATOR__"
     ),
     "executor": Entry(
-        package="hourglass_executor", model="ExecutorSettings", env_prefix="HOURGLASS_EXECUTOR__"
+        package="hourglass_executor",
+        model="ExecutorSettings",
+        env_prefix="HOURGLASS_EXECUTOR__",
+        other_prefixes=("EXECUTOR__",),  # the reference's
     ),
     "cluster": Entry(
         package="hourglass_devcluster",
@@ -65,7 +70,11 @@ def launch(
     from hourglass_common.runtime.settings import load_settings
 
     settings = load_settings(
-        model, config_path=config_path, flags=flags, env_prefix=entry.env_prefix
+        model,
+        config_path=config_path,
+        flags=flags,
+        env_prefix=entry.env_prefix,
+        other_prefixes=entry.other_prefixes,
     )
     level = "debug" if getattr(settings, "debug", False) else "info"
     text = getattr(settings, "log_format", "json") == "text"

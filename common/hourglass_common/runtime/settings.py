@@ -45,11 +45,13 @@ def load_settings(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     env_prefix: str,
+    other_prefixes: Iterable[str] = (),
 ) -> Model:
     """Return the settings of a program.
 
     ``flags`` holds values by dotted field path (``"control.address"``); None means not given.
-    ``env_prefix`` is such as ``HOURGLASS_OPERATOR__``; nested keys are joined by ``__``.
+    ``env_prefix`` is such as ``HOURGLASS_OPERATOR__``; nested keys are joined by ``__``. Variables
+    with ``other_prefixes`` are read as well, and count less.
     INVALID_ARGUMENT lists every bad value with where it came from.
     """
     origins: dict[Path_, str] = {}
@@ -57,7 +59,8 @@ def load_settings(
     if config_path is not None:
         _merge(merged, _read_file(Path(config_path), origins))
     given = os.environ if environ is None else environ
-    _merge(merged, _read_environment(given, env_prefix, model, origins))
+    for prefix in (*other_prefixes, env_prefix):
+        _merge(merged, _read_environment(given, prefix, model, origins))
     for path, value in (flags or {}).items():
         if value is not None:
             parts = tuple(path.split("."))

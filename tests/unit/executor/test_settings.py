@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hourglass_cli.launch import ENTRIES
 from hourglass_common.domain.errors import HourglassError
 from hourglass_common.runtime.settings import load_settings
 from hourglass_executor.duration import reference_seconds, seconds
@@ -210,6 +211,51 @@ def test_an_amount_of_memory_is_written_as_kubernetes_does(
     found = load(tmp_path, configuration(tmp_path, docker={"memory": written}))
     assert found.docker is not None
     assert found.docker.memory == size
+
+
+def test_the_references_variables_are_read_and_ours_count_more(tmp_path: Path) -> None:
+    def found(**environ: str) -> ExecutorSettings:
+        path = tmp_path / "executor.yaml"
+        path.write_text(yaml.safe_dump(configuration(tmp_path, grpcPort=1, debug=False)))
+        entry = ENTRIES["executor"]
+        return load_settings(
+            ExecutorSettings,
+            config_path=path,
+            environ=environ,
+            env_prefix=entry.env_prefix,
+            other_prefixes=entry.other_prefixes,
+        )
+
+    assert found(EXECUTOR__GRPC_PORT="2", EXECUTOR__DEBUG="true").grpc_port == 2
+    assert found(EXECUTOR__DEBUG="true").debug
+    assert found(EXECUTOR__PERFORMER_NETWORK_NAME="n").performer_network_name == "n"
+    both = found(EXECUTOR__GRPC_PORT="2", HOURGLASS_EXECUTOR__GRPC_PORT="3")
+    assert both.grpc_port == 3
+    short = found(HOURGLASS_EXECUTOR__VERIFICATION="none")
+    assert short.verification is not None
+    with pytest.raises(HourglassError, match=r"grpcPort: .*\(EXECUTOR__GRPC_PORT\)"):
+        found(EXECUTOR__GRPC_PORT="many")
+
+
+def test_a_remote_signer_of_the_references_file_is_taken(tmp_path: Path) -> None:
+    remote = {
+        "remoteSigner": True,
+        "remoteSignerConfig": {
+            "url": "https://signer:9000",
+            "caCert": "ca.pem",
+            "cert": "cert.pem",
+            "key": "key.pem",
+            "fromAddress": "0x" + "1" * 40,
+            "publicKey": "0x" + "ab" * 64,
+        },
+    }
+    operator = {
+        "address": "0x" + "1" * 40,
+        "operatorPrivateKey": remote,
+        "signingKeys": {"ecdsa": remote},
+    }
+    found = load(tmp_path, configuration(tmp_path, operator=operator))
+    assert found.operator.result_key.sources == ("remoteSigner",)
 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
