@@ -82,10 +82,10 @@ async def until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
 
 
 async def _main() -> None:
-    configure_logs()  # to stderr: stdout is for the address
     settings = load_settings(
         ExecutorSettings, config_path=sys.argv[1], env_prefix="NOT_READ__", environ={}
     )
+    configure_logs("debug" if settings.debug else "info")  # to stderr: stdout is for the address
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await run(settings, stop=stop, on_ready=lambda found: print(found.grpc, flush=True))

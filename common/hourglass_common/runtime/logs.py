@@ -53,6 +53,11 @@ def configure_logs(level: str = "info", log_format: LogFormat = "json") -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
+def bind_to_logs(**fields: str) -> None:
+    """Put ``fields`` into what this task, and those that it starts, log from now on."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module: ``log = get_logger(__name__)``."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)

@@ -13,8 +13,9 @@ from typing import Any, TypeGuard, assert_never
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task
-from hourglass_common.runtime.logs import get_logger
+from hourglass_common.runtime.logs import bind_to_logs, get_logger
 from hourglass_services.executor.port import Submission, TaskResult
+from hourglass_services.rpc.request_id import request_id
 
 from hourglass_executor.dispatch.dispatcher import Dispatcher
 from hourglass_executor.signing.port import Verifier
@@ -85,6 +86,7 @@ class TaskService:
 
     async def submit(self, submission: Submission) -> TaskResult:
         validate_submission(submission)
+        bind_to_logs(request_id=request_id.get(), task_id=_key(submission))
         submission = replace(submission, avs_address=submission.avs_address.lower())
         if submission.executor_address.lower() != self._identity.address.lower():
             raise HourglassError(

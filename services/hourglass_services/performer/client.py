@@ -111,11 +111,9 @@ class PerformerClient:
         except DecodeError:
             return self._bad_answer(task_id, Code.INTERNAL, "its answer is not a TaskResponse")
         if answer.task_id != identity:
-            return self._bad_answer(
-                task_id,
-                Code.DATA_LOSS,
-                f"it answered for task {_shown(answer.task_id)}",
-            )
+            shown = _shown(answer.task_id)
+            what = f"it answered for task {shown}"
+            return self._bad_answer(task_id, Code.DATA_LOSS, what, said=shown)
         return CallEnd(Completed(answer.result, self._instance), None)
 
     def _ended_without_answer(self, task_id: str, end: grpc.aio.AioRpcError) -> CallEnd:
@@ -169,13 +167,16 @@ class PerformerClient:
         )
         return CallEnd(Failed(error, executed=False), Code.RESOURCE_EXHAUSTED)
 
-    def _bad_answer(self, task_id: str, code: Code, what: str, *, hint: str = "") -> CallEnd:
+    def _bad_answer(
+        self, task_id: str, code: Code, what: str, *, hint: str = "", said: str = ""
+    ) -> CallEnd:
         error = HourglassError(
             code,
             f"performer instance {self._instance} ran task {task_id}, but {what}",
             reason="BAD_PERFORMER_ANSWER",
             hint=hint
             or "mend the performer: its TaskResponse must carry the id of the TaskRequest",
+            metadata={QUOTED: said} if said else {},
         )
         return CallEnd(Failed(error, executed=True), code)
 
