@@ -32,7 +32,7 @@ def misfits(schema: Json, value: Any, path: str) -> Iterator[str]:
         case "string" if not isinstance(value, str):
             yield f"{path}: must be text, not {_kind(value)}; put it in quotes"
         case "string":
-            yield from _text(schema, value, path)
+            yield from _text(schema, str(value), path)
         case _:
             pass
 
