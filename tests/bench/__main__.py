@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ENDING = "_bench"
-LONG = frozenset({"operator", "control"})
+LONG = frozenset({"operator", "control", "promotion"})
 
 
 def main(names: list[str]) -> int:
