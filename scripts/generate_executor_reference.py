@@ -107,6 +107,8 @@ def _section(model: type[BaseModel], at: str, seen: set[type[BaseModel]]) -> Ite
     yield from ("| Key | Type | Default |", "| --- | --- | --- |")
     inner: list[tuple[type[BaseModel], str]] = []
     for name, field in model.model_fields.items():
+        if field.exclude:
+            continue  # not a key
         key = field.alias or name
         path = f"{at}.{key}" if at else key
         nested, many = _nested(field.annotation)

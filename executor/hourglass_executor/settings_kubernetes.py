@@ -47,14 +47,16 @@ def option_schema() -> dict[str, Any]:
 
 
 class PerformerOptions(Section):
-    """Fields of the Performer's spec, by their names in the CRD; ``labels`` are the object's own.
+    """Beside these, every field of a Performer's ``spec`` by its name in the CRD (``resources``,
+    ``scheduling``, ``strategy``, ..., see [performer](performer.md)), but those that say what runs
+    for whom, and ``suspend``, ``fence`` and ``rollout.decision``, which are said of one that runs.
 
-    ``serviceAccountName`` (the reference's key) is ``config.serviceAccountName``.
+    ``labels`` are the object's own; ``serviceAccountName`` is ``config.serviceAccountName``.
     """
 
     service_account_name: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
-    spec: dict[str, Any] = Field(default_factory=dict)
+    spec: dict[str, Any] = Field(default_factory=dict, exclude=True)  # not a key: gathered below
 
     @model_validator(mode="before")
     @classmethod
@@ -82,7 +84,9 @@ class PerformerOptions(Section):
 
 
 class PerformerKubernetes(PerformerOptions):
-    """``performerName`` follows a Performer object that somebody else keeps, by GitOps for example:
+    """The keys of ``kubernetes.performerDefaults``, over those, and two more.
+
+    ``performerName`` follows a Performer object that somebody else keeps, by GitOps for example:
     it is never written to. ``endpointOverride`` is where tasks go whatever the cluster says."""
 
     endpoint_override: str = ""
