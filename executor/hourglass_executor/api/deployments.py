@@ -56,6 +56,8 @@ _MESSAGES = {
     Mode.DOCKER: ("Deployment completed successfully", "deployment"),
 }
 _AGAIN = Backoff(minimum=1.0, maximum=60.0)
+_AWAY_SECONDS = 5.0
+"""Between tries to deploy where a deployer does not answer: it is noticed soon to be back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,12 +230,14 @@ class Deployments:
     async def _until_deployed(self, deployment: Deployment, handle: str | None) -> None:
         attempt = 0
         while True:
+            limit = self._times.deploy[deployment.mode]
             try:
-                await self._deploy(deployment, handle, self._times.deploy[deployment.mode])
+                await self._deploy(deployment, handle, limit, patient=True)
                 return
             except HourglassError as error:
                 if error.code is Code.ALREADY_EXISTS:
                     return  # a DeployArtifact came in between: it is newer
+                away = error.code is Code.UNAVAILABLE
                 log.error(
                     "performer not deployed",
                     avs=deployment.avs,
@@ -241,15 +245,30 @@ class Deployments:
                     error=str(error),
                 )
             attempt += 1
-            await asyncio.sleep(_AGAIN.delay(attempt, 0.0))
+            delay = _AGAIN.delay(attempt, 0.0)
+            await asyncio.sleep(min(delay, _AWAY_SECONDS) if away else delay)
             if self._in_service(deployment.avs) is not None:
                 return
+            if away:  # nothing is known to be wrong with it: it is looked for, then made
+                handle = handle or ""
+                continue
             # What failed is being cleared away under its own id.
             deployment = replace(deployment, performer_id=self._new_id(deployment.avs))
             handle = None
 
-    async def _deploy(self, deployment: Deployment, handle: str | None, seconds: float) -> None:
-        """Bring it up beside the one in service, promote it, and retire that."""
+    async def _deploy(
+        self,
+        deployment: Deployment,
+        handle: str | None,
+        seconds: float,
+        *,
+        patient: bool = False,
+    ) -> None:
+        """Bring it up beside the one in service, promote it, and retire that.
+
+        What fails is cleared away; not by a ``patient`` caller who comes back with the same one
+        once its deployer answers again.
+        """
         if deployment.avs in self._deploying:
             raise _in_progress(deployment.avs)
         deployer = self._deployer(deployment.mode)
@@ -267,8 +286,10 @@ class Deployments:
                 await self._store.put_deployment(record)
                 await self._until_healthy(deployer, deployment, handle, seconds)
                 await self._promote(deployment)
-            except BaseException:
-                await self._give_up(deployment)
+            except BaseException as failure:
+                away = isinstance(failure, HourglassError) and failure.code is Code.UNAVAILABLE
+                if not (patient and away):
+                    await self._give_up(deployment)
                 raise
         finally:
             self._deploying.discard(deployment.avs)
