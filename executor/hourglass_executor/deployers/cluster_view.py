@@ -16,6 +16,8 @@ from hourglass_common.kube.objects import SERVICE_NAME, EndpointAddress, endpoin
 from hourglass_common.kube.resources import Manifest
 from hourglass_common.kube.watch_state import Change
 
+_SUFFIX = 5
+
 
 class SliceBook:
     """EndpointSlices by their Service, kept by the changes of a cache."""
@@ -86,16 +88,19 @@ def endpoints(
 def revision_of_pod(performer: str, pod: str, hashes: Sequence[str]) -> str:
     """Return the revision that a pod's name tells, "" where it tells none.
 
-    A pod is ``<performer>-<hash>-<five more>``; Kubernetes cuts the name of one whose performer's
-    name is long. ``hashes`` are those that the status knows, and win.
+    A pod is ``<performer>-<hash>-<five more>``. Kubernetes cuts all but the five where the
+    performer's name is long: then the hash is the one of ``hashes``, which the status knows, that
+    begins with what is left.
     """
     rest = pod.removeprefix(f"{performer}-")
     if rest == pod:
         return ""
-    for known in hashes:
-        if known and rest.startswith(f"{known}-"):
-            return known
-    return rest.rpartition("-")[0]
+    whole, dash, _ = rest.rpartition("-")
+    if dash:
+        return whole
+    left = rest[:-_SUFFIX]
+    meant = [known for known in hashes if left and known.startswith(left)]
+    return meant[0] if len(meant) == 1 else ""
 
 
 def _service(piece: Manifest) -> str:

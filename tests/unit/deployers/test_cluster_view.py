@@ -71,6 +71,14 @@ def test_the_revision_of_a_pod_is_in_its_name() -> None:
     assert revision_of_pod("demo", "demolition-aaa-x1y2z", ["aaa"]) == ""
 
 
+def test_the_revision_of_a_cut_name_is_the_one_known_that_begins_so() -> None:
+    long = "p" * 53
+    known = ["aaaa11111", "bbbb22222"]
+    assert revision_of_pod(long, f"{long}-bbbbx1y2z", known) == "bbbb22222"
+    assert revision_of_pod(long, f"{long}-ccccx1y2z", known) == ""
+    assert revision_of_pod(long, f"{long}-bbbbx1y2z", [*known, "bbbb33333"]) == ""
+
+
 def test_slices_are_found_by_their_service_as_they_come_move_and_go() -> None:
     book = SliceBook()
     one, other = piece("performer-a", "a-1-x"), piece("performer-b", "b-1-x")
