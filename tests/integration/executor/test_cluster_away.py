@@ -110,6 +110,38 @@ async def test_an_executor_that_starts_without_its_cluster_deploys_once_it_is_ba
     assert said.count("the cluster answers again") == 1
 
 
+async def test_a_deployment_fails_fast_on_an_api_that_lets_everybody_wait(
+    dev_api: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    metrics = CollectorRegistry()
+    up = connected(metrics, "performers")
+    async with (
+        played_cluster(dev_api, namespace) as cluster,
+        fault_proxy(dev_api.url, dev_api.kubeconfig) as proxy,
+    ):
+        way = {"kubeConfigPath": str(proxy.kubeconfig)}
+        async with (
+            running_executor(given(cluster, tmp_path, way), metrics) as at,
+            open_channel(at.grpc) as channel,
+        ):
+            await until(lambda: up() == 1)
+
+            async def late(asked: Any) -> Any:
+                if asked.is_write:
+                    await asyncio.sleep(60)
+                return Answer(503, "ServiceUnavailable")
+
+            proxy.before = late
+            proxy.cut_watches()
+            await until(lambda: up() == 0)
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(HourglassError, match="no answer in time") as refused:
+                await ExecutorClient(channel).deploy(REQUEST, timeout_seconds=30)
+            assert asyncio.get_running_loop().time() - began < 4
+            assert refused.value.code is Code.UNAVAILABLE
+            proxy.before = pass_on
+
+
 async def test_while_performer_control_is_away_tasks_go_on_and_all_resumes_by_itself(
     cluster: PlayedCluster, tmp_path: Path
 ) -> None:
