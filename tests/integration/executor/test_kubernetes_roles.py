@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from hourglass_common.domain.drain_report import DrainReport, reports_of
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.resources import PERFORMERS, Manifest
+from hourglass_common.runtime.system_clock import SystemClock
+from hourglass_executor.deployers.performer_objects import ByKubernetesApi
 from hourglass_executor.settings import ExecutorSettings
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest
@@ -269,8 +272,24 @@ async def test_an_object_of_the_same_name_that_is_not_ours_is_left_alone(
         assert not left["metadata"].get("deletionTimestamp")
 
 
+async def test_a_deletion_is_of_the_one_object_that_was_made(cluster: PlayedCluster) -> None:
+    body = {
+        "apiVersion": PERFORMERS.api_version,
+        "kind": "Performer",
+        "metadata": {"name": "demo"},
+        "spec": {"avsAddress": AVS, "image": "demo:1"},
+    }
+    made = await cluster.client.create(PERFORMERS, cluster.namespace, body)
+    objects = ByKubernetesApi(cluster.client, cluster.namespace, SystemClock(), Random(1))
+    await objects.delete("demo", "00000000-0000-0000-0000-000000000000")
+    assert (await cluster.performer())["metadata"]["uid"] == made["metadata"]["uid"]
+    await objects.delete("demo", made["metadata"]["uid"])
+    await objects.delete("demo", made["metadata"]["uid"])  # nothing happens if there is none
+    assert (await cluster.client.list(PERFORMERS, cluster.namespace)).items == ()
+
+
 async def test_a_removal_waits_for_the_tasks_of_the_performer(
-    cluster: PlayedCluster, tmp_path: Path
+    cluster: PlayedCluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     held = Held()
     performer = Performer(host=own_address(), handler=held)
@@ -296,4 +315,5 @@ async def test_a_removal_waits_for_the_tasks_of_the_performer(
         held.release.set()
         assert (await task).output == b"0x4"
         await removal
+        assert "not by this executor" not in capfd.readouterr().out
         assert (await cluster.client.list(PERFORMERS, cluster.namespace)).items == ()
