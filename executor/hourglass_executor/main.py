@@ -232,6 +232,7 @@ async def _serve(
                     tls=settings.tls.files,
                 )
             serving = True
+            guard.warn_if_open(has_client_ca=settings.tls.client_ca_file is not None)
             addresses = Addresses(
                 grpc=f"{settings.grpc_host}:{servers[0].port}",
                 management=f"{settings.grpc_host}:{servers[-1].port}",

@@ -277,6 +277,18 @@ class ExecutorSettings(Settings):
         return value
 
     @model_validator(mode="after")
+    def _management_is_not_open(self) -> "ExecutorSettings":
+        if is_loopback(self.grpc_host) or self.insecure or self.tls.files is None:
+            return self  # plaintext for others is refused where the port is opened
+        if not self.authentication.enabled and self.tls.client_ca_file is None:
+            raise ValueError(
+                f"whoever reaches {self.grpc_host} could deploy and remove performers: give "
+                "authentication: {enabled: true} or tls.clientCaFile, or say insecure: true as "
+                "well if that is meant"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _modes_fit(self) -> "ExecutorSettings":
         modes = {one.deployment_mode for one in self.avs_performers}
         if len(modes) > 1 and not self.allow_mixed_modes:

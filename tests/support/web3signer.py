@@ -45,6 +45,9 @@ class PlayedWeb3Signer:
             text=self.text or "0x" + EcdsaSigner(self.key).sign_message(message).hex()
         )
 
+    async def keys(self, _: web.Request) -> web.Response:
+        return web.json_response(["0x" + public_key(self.key)])
+
 
 @asynccontextmanager
 async def web3signer(
@@ -61,6 +64,7 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Let it be reached while the block runs; gives its port."""
     app = web.Application()
+    app.router.add_get("/api/v1/eth1/publicKeys", played.keys)
     app.router.add_post("/api/v1/eth1/sign/{key}", played.sign)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

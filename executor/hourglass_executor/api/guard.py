@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from hourglass_common.domain.access import Caller, Proof
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.runtime.logs import get_logger
 from hourglass_services.executor.port import AuthSignature
 from hourglass_services.rpc import audit
 from hourglass_services.rpc.buckets import Buckets, Rate
@@ -19,6 +20,8 @@ from hourglass_services.rpc.redaction import redacted
 
 from .challenge import MAX_TOKENS, TOKEN_SECONDS, Challenges
 from .rules import RULES, Asks, Rule
+
+log = get_logger(__name__)
 
 TOKENS = Rate(per_second=10, burst=500)
 """Challenge tokens for one peer: so few that it can not push out those of the others."""
@@ -49,6 +52,14 @@ class ChallengeGuard:
                 kind = auth.message_type if auth is not None else None
                 if rule.asks is Asks.PROOF and (kind is None or kind.full_name != _AUTH):
                     raise RuntimeError(f"{method.input_type.full_name} has no field auth")
+
+    def warn_if_open(self, *, has_client_ca: bool) -> None:
+        """Say so in the log where anybody may manage this executor."""
+        if self.exposed and not self._challenges.enabled and not has_client_ca:
+            log.warning(
+                "MANAGEMENT IS OPEN: anyone who reaches the port can deploy and remove performers",
+                setting="authentication.enabled",
+            )
 
     async def know(self, method: str, context: Context) -> None:
         """Anybody who gets this far may ask what is served here."""

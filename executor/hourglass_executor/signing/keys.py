@@ -41,6 +41,8 @@ async def open_signer(
         remote = remote_key(key.remote_signer_config)
         async with open_web3signer(remote, clock, rng) as signer:
             log.info("results are signed by a remote signer", url=remote.url, key=signer.address)
+            if trouble := await signer.trouble():  # it may come later: tasks run meanwhile
+                log.warning("the remote signer is of no use yet", url=remote.url, error=trouble)
             yield signer
         return
     if key.keystore or key.keystore_file:

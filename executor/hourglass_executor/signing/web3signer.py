@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 CONNECTIONS = 32
 _MAX_ANSWER = 4096
+_MAX_KEYS = 4 << 20
 _AGAIN = Backoff(minimum=0.1, maximum=2.0)
 _TRY_AGAIN = frozenset({408, 425, 429})
 
@@ -66,6 +67,22 @@ class Web3Signer:
         self._rng = rng
         self.address = remote.address.lower()
         self._url = f"{remote.url}/api/v1/eth1/sign/{remote.public_key.removeprefix('0x')}"
+
+    async def trouble(self) -> str:
+        """Return what is wrong with the signer at this moment, "" if it has the key; waits for a
+        second at most."""
+        try:
+            async with asyncio.timeout(min(1.0, self._remote.request_timeout)):
+                async with self._session.get(
+                    f"{self._remote.url}/api/v1/eth1/publicKeys"
+                ) as answer:
+                    if answer.status != 200:
+                        return f"it answered with status {answer.status}"
+                    text = (await answer.content.read(_MAX_KEYS)).decode("ascii", "replace")
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            return _words(exc)
+        known = self._remote.public_key[-128:].lower() in text.lower()
+        return "" if known else "it does not have this key"
 
     async def sign(self, message: bytes) -> bytes:
         deadline = self._clock.monotonic() + self._remote.sign_timeout

@@ -21,6 +21,7 @@ from hourglass_services.executor.codec import submission_to_proto
 from hourglass_services.rpc.channel import ChannelSecurity, open_channel
 from hourglass_services.rpc.status import from_rpc_error
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from tests.support.certificates import Authority, Issued
 from tests.support.cutting_proxy import cutting_proxy
@@ -158,8 +159,12 @@ async def test_plaintext_for_others_has_to_be_written_out(tmp_path: Path) -> Non
         await run(two_ports(tmp_path, grpcHost="0.0.0.0"), registry=CollectorRegistry())
     assert refused.value.reason == "INSECURE_ADDRESS"
     assert "grpcPort" in refused.value.message
-    async with running_executor(two_ports(tmp_path, grpcHost="0.0.0.0", insecure=True)) as at:
-        assert at.grpc.startswith("0.0.0.0:")
+    with capture_logs() as logs:
+        async with running_executor(two_ports(tmp_path, grpcHost="0.0.0.0", insecure=True)) as at:
+            assert at.grpc.startswith("0.0.0.0:")
+    said = " ".join(line["event"] for line in logs if line["log_level"] == "warning")
+    assert "MANAGEMENT IS OPEN" in said
+    assert "TASK SIGNATURES ARE NOT VERIFIED" in said
 
 
 # -- health, reflection, channelz, probes

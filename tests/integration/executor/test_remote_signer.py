@@ -115,6 +115,27 @@ async def test_v_is_27_or_28_however_it_is_written(v: int) -> None:
         assert await signer.sign(plain[0]) == plain[1]
 
 
+@pytest.mark.parametrize(
+    ("key", "reachable", "said"),
+    [
+        (KEY, True, []),
+        (AGGREGATOR_KEY, True, ["it does not have this key"]),
+        (KEY, False, ["Cannot connect to host"]),
+    ],
+)
+async def test_a_signer_that_is_of_no_use_yet_is_told_at_the_start(
+    key: str, reachable: bool, said: list[str]
+) -> None:
+    with capture_logs() as logs:
+        async with web3signer(key=key) as played:
+            url = played.url if reachable else "http://127.0.0.1:1"
+            async with signer_of(url):
+                pass
+    warned = [one["error"] for one in logs if one["event"].endswith("of no use yet")]
+    assert len(warned) == len(said)
+    assert all(text in warning for text, warning in zip(said, warned, strict=True))
+
+
 async def test_a_public_key_of_another_address_stops_the_start() -> None:
     with pytest.raises(HourglassError, match="publicKey has 0x") as refused:
         async with signer_of("http://127.0.0.1:1", fromAddress="0x" + "1" * 40):

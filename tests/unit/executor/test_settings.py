@@ -121,6 +121,20 @@ def test_half_of_a_certificate_and_an_open_channelz_are_refused(
         load(tmp_path, configuration(tmp_path, **changes))
 
 
+def test_management_is_open_to_others_only_where_that_is_written_out(tmp_path: Path) -> None:
+    tls = {"certificateFile": "c", "keyFile": "k"}
+    open_to_all = {"grpcHost": "0.0.0.0", "tls": tls}
+    with pytest.raises(HourglassError, match="could deploy and remove performers"):
+        load(tmp_path, configuration(tmp_path, **open_to_all))
+    for more in (
+        {"authentication": {"enabled": True}},
+        {"tls": {**tls, "clientCaFile": "a"}},
+        {"insecure": True},
+        {"grpcHost": "127.0.0.1"},
+    ):
+        load(tmp_path, configuration(tmp_path, **{**open_to_all, **more}))
+
+
 def test_tls_is_spelled_as_the_operator_does(tmp_path: Path) -> None:
     for given in (
         {"certificateFile": "c", "keyFile": "k", "clientCaFile": "a"},
@@ -231,6 +245,10 @@ def test_the_references_variables_are_read_and_ours_count_more(tmp_path: Path) -
     assert found(EXECUTOR__PERFORMER_NETWORK_NAME="n").performer_network_name == "n"
     both = found(EXECUTOR__GRPC_PORT="2", HOURGLASS_EXECUTOR__GRPC_PORT="3")
     assert both.grpc_port == 3
+    path = "HOURGLASS_EXECUTOR__OPERATOR__OPERATOR_PRIVATE_KEY__PRIVATE_KEY"
+    key = found(**{path: "0x" + "05" * 32}).operator.operator_private_key
+    assert key is not None
+    assert key.private_key == "0x" + "05" * 32
     short = found(HOURGLASS_EXECUTOR__VERIFICATION="none")
     assert short.verification is not None
     with pytest.raises(HourglassError, match=r"grpcPort: .*\(EXECUTOR__GRPC_PORT\)"):
