@@ -29,6 +29,8 @@ class Limits:
     calls: int = 1024
     message_bytes: int = 4 * _MIB
     metadata_bytes: int = 16 * 1024
+    handshake_seconds: float = 10.0
+    """Who has not begun to speak HTTP/2 by then is let go."""
     connection_seconds: int = 0
     """After so long, and a little more or less, a connection takes no more calls; 0 is never."""
 
@@ -52,7 +54,7 @@ def channel_arguments(limits: Limits) -> list[tuple[str, Any]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.max_ping_strikes", 0),
-        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.server_handshake_timeout_ms", int(1000 * limits.handshake_seconds)),
     ]
 
 

@@ -20,7 +20,7 @@ from hourglass_services.control.servicer import PERFORMER_CONTROL
 from hourglass_services.rpc.access import Access
 from hourglass_services.rpc.channel import ChannelSecurity, open_channel
 from hourglass_services.rpc.guard import Guard
-from hourglass_services.rpc.server import RpcServer, serving
+from hourglass_services.rpc.server import Limits, RpcServer, serving
 from hourglass_services.rpc.status import from_rpc_error
 from hourglass_services.rpc.tls import ServerCertificates, TlsFiles
 from structlog.testing import capture_logs
@@ -128,6 +128,20 @@ async def test_certificates_change_every_second_and_no_call_is_lost(world: World
     assert slowest < 5.0
     assert len(codes) > 100
     assert set(codes) == {None}
+
+
+async def test_who_connects_and_says_nothing_is_let_go(world: World) -> None:
+    files = world.mounted.put(world.authority.server())
+    server = RpcServer([(PERFORMER_CONTROL, world.servicer)], Limits(handshake_seconds=0.5))
+    async with serving(server, "127.0.0.1:0", flag="-", tls=files, grace_seconds=1) as port:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+        try:
+            async with asyncio.timeout(5):
+                assert {await reader.read(1) for reader, _ in silent} == {b""}
+        finally:
+            for _, writer in silent:
+                writer.close()
+        assert await get_anew(f"127.0.0.1:{port}", world.security()) is None
 
 
 async def test_a_pair_that_does_not_belong_together_is_not_taken(world: World) -> None:
