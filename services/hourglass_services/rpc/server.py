@@ -24,7 +24,7 @@ FLUSH_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one server takes on: calls at once, and bytes in a message."""
+    """What one server takes on: calls of each service at once, and bytes in a message."""
 
     calls: int = 1024
     message_bytes: int = 4 * _MIB
@@ -72,7 +72,7 @@ class RpcServer:
         guard: CallGuard | None = None,
     ) -> None:
         limits = limits or Limits()
-        self._limit = CallLimit(limits.calls)
+        self._limits: list[CallLimit] = []
         self._guard = guard
         if guard is not None:
             guard.check(descriptor for descriptor, _ in services)
@@ -80,7 +80,10 @@ class RpcServer:
         names = [descriptor.full_name for descriptor, _ in services]
         self.health = HealthService(names)
         for descriptor, servicer in services:
-            handlers = bytes_handlers(descriptor, servicer, self._limit, guard)
+            # Of each its own: who manages must get through while all tasks wait.
+            limit = CallLimit(limits.calls)
+            self._limits.append(limit)
+            handlers = bytes_handlers(descriptor, servicer, limit, guard)
             self._server.add_generic_rpc_handlers((handlers,))
         self.health.register(self._server)
         admit = None if guard is None else self._admit_to_reflection
@@ -142,7 +145,8 @@ class RpcServer:
             group.create_task(self._server.stop(grace_seconds))  # refuses new calls at once
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
-                    await self._limit.idle()
+                    for limit in self._limits:
+                        await limit.idle()
                     # The core has a call's answer only after its handler has returned.
                     await asyncio.sleep(FLUSH_SECONDS)
             await self._server.stop(None)

@@ -10,9 +10,10 @@ from eigenlayer.hourglass.control.v1 import control_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.control.servicer import PERFORMER_CONTROL
+from hourglass_services.executor.servicer import EXECUTOR_SERVICE
 from hourglass_services.rpc.channel import open_channel
 from hourglass_services.rpc.channelz import serving_channelz
-from hourglass_services.rpc.server import Limits
+from hourglass_services.rpc.server import Limits, RpcServer, serving
 from hourglass_services.rpc.status import from_rpc_error
 
 from tests.support.played_reviews import EveryMethod
@@ -55,6 +56,37 @@ async def test_a_message_that_is_big_only_when_unpacked_is_refused_too() -> None
         assert await code(channel, bomb, **packed) is Code.RESOURCE_EXHAUSTED
         assert await code(channel, create("x"), **packed) is None
     assert len(servicer.entered) == 1
+
+
+class Jammed:
+    """ExecutorService, whose tasks take for ever."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+
+    async def SubmitTask(self, request: Any, context: Any) -> Any:
+        self.entered.set()
+        await asyncio.Event().wait()
+
+
+async def test_one_service_with_all_its_calls_taken_holds_up_no_other() -> None:
+    jammed, open_one = Jammed(), EveryMethod(PERFORMER_CONTROL)
+    services = [(EXECUTOR_SERVICE, jammed), (PERFORMER_CONTROL, open_one)]
+    server = RpcServer(services, Limits(calls=1))
+    async with (
+        serving(server, "127.0.0.1:0", flag="-", grace_seconds=0.1) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+        open_channel(f"127.0.0.1:{port}") as another,
+    ):
+        submit: Any = channel.unary_unary("/eigenlayer.hourglass.v1.ExecutorService/SubmitTask")
+        waits = submit(b"")
+        await jammed.entered.wait()
+        again: Any = another.unary_unary("/eigenlayer.hourglass.v1.ExecutorService/SubmitTask")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await again(b"", timeout=5)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await code(another, create("x")) is None
+        waits.cancel()
 
 
 async def test_metadata_of_64_kilobytes_is_refused() -> None:
