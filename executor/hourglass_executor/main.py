@@ -164,6 +164,7 @@ class _Executor:
             new_token=lambda: secrets.token_hex(32),
             clock=clock,
         )
+        self.signer = signer.address
         self.guard = ChallengeGuard(challenges, settings.operator.address, clock)
         self.inspection = Inspection(dispatcher, challenges, settings.operator.address)
         self.deployments = Deployments(
@@ -244,6 +245,7 @@ async def _serve(
                 management=addresses.management,
                 admin=admin,
                 tls=settings.tls.files is not None,
+                signer=executor.signer,
                 verification=settings.verification.mode if settings.verification else "",
             )
             if on_ready is not None and (told := on_ready(addresses)) is not None:

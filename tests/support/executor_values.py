@@ -72,7 +72,11 @@ def failed(state: TaskState = TaskState.FAILED) -> TaskEnd:
     return TaskEnd(
         state=state,
         error=TaskError(
-            code=Code.INTERNAL, message="it broke", reason="TASK_FAILED", metadata={"a": "b"}
+            code=Code.INTERNAL,
+            message="it broke",
+            reason="TASK_FAILED",
+            metadata={"a": "b"},
+            retry_after=2.5,
         ),
     )
 

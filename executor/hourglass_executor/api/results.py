@@ -14,6 +14,7 @@ from hourglass_executor.tasks.messages import (
 )
 
 REASON_NOT_SIGNED = "RESULT_NOT_SIGNED"
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Identity:
                 hint="send it again under the same id: the result is signed then, nothing runs "
                 "again",
                 metadata={"taskId": submission.task_id, "signer": error.reason},
+                retry_after=_RETRY_SECONDS,
             ) from error
 
     def _to_sign(self, submission: Submission, output: bytes) -> bytes:

@@ -33,10 +33,16 @@ class TaskError:
     reason: str = ""
     hint: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_after: float | None = None
 
     def as_error(self) -> HourglassError:
         return HourglassError(
-            self.code, self.message, reason=self.reason, hint=self.hint, metadata=self.metadata
+            self.code,
+            self.message,
+            reason=self.reason,
+            hint=self.hint,
+            metadata=self.metadata,
+            retry_after=self.retry_after,
         )
 
 
@@ -74,6 +80,7 @@ def as_kept(error: HourglassError) -> TaskError:
         reason=error.reason,
         hint=error.hint,
         metadata=dict(error.metadata),
+        retry_after=error.retry_after,
     )
 
 

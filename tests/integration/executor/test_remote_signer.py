@@ -181,6 +181,7 @@ async def unsigned(tasks: TaskService) -> HourglassError:
         await tasks.submit(submission())
     assert (refused.value.code, refused.value.reason) == (Code.UNAVAILABLE, "RESULT_NOT_SIGNED")
     assert "under the same id" in refused.value.hint
+    assert refused.value.retry_after
     return refused.value
 
 
