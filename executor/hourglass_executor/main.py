@@ -108,7 +108,7 @@ async def _run(
         )
         executor.deployments.use(deployers)
         for mode, deployer in deployers.items():  # after a start that failed half-way too
-            if mode is not Mode.PROCESS or settings.processes.stop_on_exit:
+            if settings.stops_on_exit(mode.value):
                 stack.push_async_callback(deployer.stop_all)
         stack.callback(executor.deployments.stop)
         await executor.tasks.recover()

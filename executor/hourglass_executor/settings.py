@@ -118,7 +118,8 @@ class Kubernetes(Section):
     credentials, or ``control`` through PerformerControl at ``performerControl.address``.
     ``performerDefaults`` are options for every Performer that is made, DeployArtifact's included.
     ``executorName`` is how drain reports name this executor, no other one's; unset means the
-    host's name with a mark of its store."""
+    host's name with a mark of its store. ``stopOnExit: true`` deletes what this executor made when
+    it stops; else that stays for the next start."""
 
     namespace: str = "default"
     executor_name: str = Field(default="", max_length=253)
@@ -133,6 +134,7 @@ class Kubernetes(Section):
     deploy_timeout: Duration = 300.0
     image_pull_policy: Literal["Always", "Never", "IfNotPresent"] = "IfNotPresent"
     performer_defaults: PerformerOptions = PerformerOptions()
+    stop_on_exit: bool = False
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "Kubernetes":
@@ -309,6 +311,15 @@ class ExecutorSettings(Settings):
         modes = {one.deployment_mode for one in self.avs_performers}
         others = self.kubernetes is not None or self.processes.allow
         return self.docker is not None or "docker" in modes or not (modes or others)
+
+    def stops_on_exit(self, mode: str) -> bool:
+        """Whether performers of a mode end with the executor, or are left for its next start."""
+        docker, cluster = self.docker or Docker(), self.kubernetes
+        return {
+            "docker": docker.stop_on_exit,
+            "kubernetes": cluster is not None and cluster.stop_on_exit,
+            "process": self.processes.stop_on_exit,
+        }[mode]
 
     @property
     def store_directory(self) -> Path:

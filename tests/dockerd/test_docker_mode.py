@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,16 +16,20 @@ from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest
 from hourglass_services.rpc.channel import open_channel
 
-from tests.support.docker_daemon import demo_image, docker, pushed, registry, why_no_docker
+from tests.support.docker_daemon import Stock, docker, registry
+from tests.support.docker_stock import stocked
 from tests.support.executor_process import executor_process, running_executor, until
 from tests.support.executor_values import AVS, configuration, submission
 
-pytestmark = pytest.mark.skipif(bool(why_no_docker()), reason=why_no_docker() or "docker")
-
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return asyncio.run(demo_image(tmp_path_factory.mktemp("image")))
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    return stocked(tmp_path_factory)
+
+
+@pytest.fixture
+def image(stock: Stock) -> str:
+    return stock.image
 
 
 @pytest.fixture
@@ -159,34 +162,19 @@ async def test_containers_of_others_are_never_touched(
         await docker("rm", "--force", name)
 
 
-needs_registry = pytest.mark.skipif(
-    shutil.which("docker-registry") is None, reason="no docker-registry in PATH"
-)
-
-
-async def variant(folder: Path, image: str, mark: str) -> str:
-    """Return an image that differs from ``image`` in a label."""
-    (folder / mark).mkdir()
-    (folder / mark / "Dockerfile").write_text(f"FROM {image}\nLABEL variant={mark}\n")
-    name = f"hourglass-test/variant:{mark}"
-    await docker("build", "--quiet", "--tag", name, str(folder / mark))
-    return name
-
-
-@needs_registry
 async def test_digests_are_pulled_and_a_new_one_takes_over_without_a_failed_task(
-    tmp_path: Path, image: str, engine: DockerEngine
+    tmp_path: Path, stock: Stock, engine: DockerEngine
 ) -> None:
-    given = in_docker(tmp_path, image, avsPerformers=[], docker={"stopGrace": "2s"})
+    given = in_docker(tmp_path, stock.image, avsPerformers=[], docker={"stopGrace": "2s"})
     async with (
-        registry(tmp_path) as hub,
+        registry(tmp_path, stock.folder) as hub,
         running_executor(given) as at,
         client(at.grpc) as executor,
     ):
-        asked: list[DeployRequest] = []
-        for mark in ("one", "two"):
-            digest = await pushed(await variant(tmp_path, image, mark), hub, "demo")
-            asked.append(DeployRequest(avs_address=AVS, digest=digest, registry=f"{hub}/demo"))
+        asked = [
+            DeployRequest(avs_address=AVS, digest=digest, registry=f"{hub}/demo")
+            for digest in stock.digests
+        ]
         assert asked[0].digest != asked[1].digest
         await executor.deploy(asked[0], timeout_seconds=60)
         old = await performer_of(executor)
@@ -212,27 +200,25 @@ async def test_digests_are_pulled_and_a_new_one_takes_over_without_a_failed_task
         await until(gone)
 
 
-@needs_registry
 async def test_a_registry_that_asks_who_pulls_is_told_by_docker_s_own_file(
-    tmp_path: Path, image: str
+    tmp_path: Path, stock: Stock
 ) -> None:
-    async with registry(tmp_path, user="jo", password="secret") as hub:
+    async with registry(tmp_path, stock.folder, user="jo", password="secret") as hub:
         home = tmp_path / "docker-config"
-        login = ("--config", str(home), "login", "-u", "jo", "-p", "secret", hub)
-        await docker(*login)
-        target = f"{hub}/demo:v1"
-        await docker("tag", image, target)
-        await docker("--config", str(home), "push", target)
-        await docker("rmi", target)
+        await docker("--config", str(home), "login", "-u", "jo", "-p", "secret", hub)
         for credentials, code in ((None, Code.PERMISSION_DENIED), (home / "config.json", None)):
             options = {"stopGrace": "2s", "credentialsFile": str(credentials or tmp_path / "none")}
-            performer = {"image": {"repository": f"{hub}/demo", "tag": "v1"}, "avsAddress": AVS}
-            given = in_docker(tmp_path, image, avsPerformers=[performer], docker=options)
+            given = in_docker(tmp_path, stock.image, avsPerformers=[], docker=options)
+            request = DeployRequest(
+                avs_address=AVS, digest=stock.digests[0], registry=f"{hub}/demo"
+            )
             async with running_executor(given) as at, client(at.grpc) as executor:
                 if code is None:
+                    await executor.deploy(request, timeout_seconds=40)
                     result = await executor.submit(submission(), timeout_seconds=40)
                     assert result.output == b"0x10"
                 else:
-                    with pytest.raises(HourglassError):
-                        await executor.submit(submission(9), timeout_seconds=3)
-        await docker("rmi", "--force", target)
+                    with pytest.raises(HourglassError, match="can not be pulled") as refused:
+                        await executor.deploy(request, timeout_seconds=40)
+                    assert refused.value.code is code
+        await docker("rmi", "--force", f"{hub}/demo@{stock.digests[0]}")

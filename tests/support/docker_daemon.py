@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import json
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,8 +51,48 @@ async def demo_image(folder: Path, tag: str = "v1") -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Two images that differ in a label, in a registry's folder as ``demo``.
+
+    ``image`` is the first as it is called here; ``digests`` are theirs in the registry.
+    """
+
+    folder: Path
+    image: str
+    digests: tuple[str, str]
+
+
+def why_no_registry() -> str:
+    """Return why tests can not pull from a registry of their own, "" if they can."""
+    missing = [name for name in ("docker-registry", "htpasswd") if shutil.which(name) is None]
+    return f"no {' and no '.join(missing)} in PATH" if missing else ""
+
+
+async def stock(folder: Path) -> Stock:
+    """Build the images, and push them into a folder that registries can be started on."""
+    image = await demo_image(folder)
+    images = (image, await variant(folder, image, "two"))
+    blobs = folder / "blobs"
+    async with registry(folder, blobs) as hub:
+        first, second = [await pushed(each, hub, "demo", f"v{n}") for n, each in enumerate(images)]
+    return Stock(blobs, image, (first, second))
+
+
+async def variant(folder: Path, image: str, mark: str) -> str:
+    """Return an image that differs from ``image`` in a label."""
+    context = folder / mark
+    context.mkdir()
+    (context / "Dockerfile").write_text(f"FROM {image}\nLABEL variant={mark}\n")
+    name = f"hourglass-test/variant:{mark}"
+    await docker("build", "--quiet", "--tag", name, str(context))
+    return name
+
+
 @asynccontextmanager
-async def registry(folder: Path, *, user: str = "", password: str = "") -> AsyncIterator[str]:
+async def registry(
+    folder: Path, blobs: Path, *, user: str = "", password: str = ""
+) -> AsyncIterator[str]:
     """Run a registry on a loopback port; gives its ``host:port``. With a user it asks for one."""
     program = shutil.which("docker-registry")
     assert program is not None
@@ -65,7 +107,7 @@ async def registry(folder: Path, *, user: str = "", password: str = "") -> Async
     config = folder / "registry.yml"
     config.write_text(
         "version: 0.1\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'blobs'}}}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {blobs}}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\n" + access
     )
     process = await asyncio.create_subprocess_exec(
@@ -102,19 +144,20 @@ async def listening(port: int) -> None:
             return
 
 
-async def pushed(image: str, registry: str, name: str) -> str:
+async def pushed(image: str, registry: str, name: str, tag: str) -> str:
     """Push a local image to ``registry/name`` and return its digest there."""
-    target = f"{registry}/{name}:v1"
+    target = f"{registry}/{name}:{tag}"
     await docker("tag", image, target)
     await docker("push", target)
     found = subprocess.run(
-        ["docker", "inspect", "--format={{index .RepoDigests 0}}", target],
+        ["docker", "inspect", "--format={{json .RepoDigests}}", target],
         capture_output=True,
         text=True,
         check=True,
     )
-    await docker("rmi", target)
-    return found.stdout.strip().rpartition("@")[2]
+    (own,) = [each for each in json.loads(found.stdout) if each.startswith(f"{registry}/")]
+    await docker("rmi", "--force", target, own)
+    return str(own).rpartition("@")[2]
 
 
 async def docker(*arguments: str, check: bool = True) -> int:

@@ -150,7 +150,11 @@ class KubernetesDeployer:
         )
 
     async def stop_all(self) -> None:
-        """Performer objects are meant to outlive the executor."""
+        ids = [mine.performer_id for mine in self._mine.values()]
+        errors = await asyncio.gather(*map(self.remove, ids), return_exceptions=True)
+        for performer_id, error in zip(ids, errors, strict=True):
+            if error is not None:
+                log.error("performer not stopped", performer_id=performer_id, error=str(error))
 
     def objects(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the Performer objects that are known, by performer id."""

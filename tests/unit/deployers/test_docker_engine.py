@@ -101,6 +101,24 @@ async def test_a_pull_that_fails_in_its_midst_says_why(
     assert seen == [{"status": "Pulling"}]
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "code"),
+    [
+        (500, "Get http://r/v2/: no basic auth credentials", Code.PERMISSION_DENIED),
+        (404, "manifest for demo:9 not found", Code.NOT_FOUND),
+        (500, "Get http://r/v2/: dial tcp: connection refused", Code.UNAVAILABLE),
+    ],
+)
+async def test_a_pull_that_is_refused_at_once_says_why(
+    tmp_path: Path, status: int, words: str, code: Code
+) -> None:
+    answers = {"/images/create": told(status, {"message": words})}
+    async with engine(tmp_path, answers) as (client, _):
+        with pytest.raises(HourglassError, match="demo:9 can not be pulled") as caught:
+            await client.pull("demo:9", "")
+    assert caught.value.code is code
+
+
 async def test_containers_are_asked_for_by_all_of_their_labels(tmp_path: Path) -> None:
     told_labels = lambda request: web.json_response([{"Id": request.query["filters"]}])  # noqa: E731
     async with engine(tmp_path, {"/containers/json": told_labels}) as (client, _):
@@ -114,6 +132,60 @@ async def test_events_come_one_by_one(tmp_path: Path) -> None:
         found = [event["Action"] async for event in client.events("a=b", 1.5)]
     assert found == ["start", "die"]
     assert "since=1.500000000" in asked[-1]
+
+
+@pytest.mark.parametrize("cut", ['{"Action": "st', '{"Action": "die"}\n{"Act'])
+async def test_a_line_that_is_cut_is_an_engine_that_went_away(tmp_path: Path, cut: str) -> None:
+    async with engine(tmp_path, {"/events": lines('{"Action": "start"}', cut)}) as (client, _):
+        with pytest.raises(HourglassError, match="gives no answer") as caught:
+            async for _ in client.events("a=b", 1.5):
+                pass
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+def frame(data: bytes, kind: int = 1) -> bytes:
+    return bytes((kind, 0, 0, 0)) + len(data).to_bytes(4) + data
+
+
+def body(content: bytes) -> Answer:
+    return lambda _: web.Response(body=content)
+
+
+async def test_output_comes_frame_by_frame_from_a_moment_on(tmp_path: Path) -> None:
+    said = body(frame(b"1 out\n") + frame(b"2 err\n", 2) + frame(b""))
+    async with engine(tmp_path, {"/logs": said}) as (client, asked):
+        found = [each async for each in client.follow_output("c", "1.000000002")]
+        _ = [each async for each in client.follow_output("c", "")]
+    assert found == [b"1 out\n", b"2 err\n", b""]
+    assert "since=1.000000002" in asked[-2]
+    assert "since" not in asked[-1]
+    assert "timestamps=true" in asked[-1]
+
+
+@pytest.mark.parametrize("content", [frame(b"whole")[:-1], b"\1\0\0", b"plain text of a terminal"])
+async def test_output_that_is_cut_or_not_in_frames_is_told(tmp_path: Path, content: bytes) -> None:
+    async with engine(tmp_path, {"/logs": body(content)}) as (client, _):
+        with pytest.raises(HourglassError, match="follow output"):
+            async for _ in client.follow_output("c", ""):
+                pass
+
+
+async def test_a_removal_that_somebody_else_has_begun_is_waited_for(tmp_path: Path) -> None:
+    answers = {
+        "/containers/c": told(409, {"message": "removal of container c is already in progress"}),
+        "/containers/c/wait": told(200, {"StatusCode": 0}),
+    }
+    async with engine(tmp_path, answers) as (client, asked):
+        await client.remove("c")
+    assert asked[-1] == "POST /v1.43/containers/c/wait?condition=removed"
+
+
+async def test_after_its_end_a_client_says_so_instead_of_failing_oddly(tmp_path: Path) -> None:
+    async with engine(tmp_path, {}) as (client, _):
+        pass
+    with pytest.raises(HourglassError, match="is closed here") as caught:
+        await client.containers("a=b")
+    assert caught.value.code is Code.UNAVAILABLE
 
 
 async def test_an_engine_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from hourglass_executor.deployers.deployment import Artifact, Deployment, Mode
 from hourglass_executor.deployers.docker.credentials import encoded, registry_auth, registry_of
-from hourglass_executor.deployers.docker.engine import demultiplexed
 from hourglass_executor.deployers.docker.plan import (
     Confinement,
     Found,
@@ -100,7 +99,10 @@ def inspected(**state: Any) -> dict[str, Any]:
             },
         },
         "State": {"Running": True, **state},
-        "NetworkSettings": {"Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4242"}]}},
+        "NetworkSettings": {
+            "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4242"}]},
+            "Networks": {"performers": {"IPAddress": "172.18.0.5"}},
+        },
     }
 
 
@@ -108,7 +110,7 @@ def inspected(**state: Any) -> dict[str, Any]:
     ("state", "network", "found"),
     [
         ({}, "", Found("c0ffee", 0, "performer-1", True, "127.0.0.1:4242", "")),
-        ({}, "performers", Found("c0ffee", 0, "performer-1", True, "host-0:8080", "")),
+        ({}, "performers", Found("c0ffee", 0, "performer-1", True, "172.18.0.5:8080", "")),
         (
             {"Restarting": True, "Status": "restarting", "ExitCode": 3},
             "",
@@ -129,7 +131,7 @@ def inspected(**state: Any) -> dict[str, Any]:
         (
             {"Running": False, "Status": "created", "Error": "no such file"},
             "",
-            Found("c0ffee", 0, "performer-1", False, "", "it is created: no such file"),
+            Found("c0ffee", 0, "performer-1", False, "", "it is created: no such file", True),
         ),
     ],
 )
@@ -181,12 +183,3 @@ async def test_credentials_come_from_docker_s_own_file(tmp_path: Any) -> None:
     assert await registry_auth("r.test/demo:1", config) == encoded("r.test", "jo", "secret")
     assert await registry_auth("other.test/demo:1", config) == ""
     assert await registry_auth("r.test/demo:1", tmp_path / "none.json") == ""
-
-
-def test_a_log_in_frames_is_put_together_and_a_terminal_s_left_as_it_is() -> None:
-    def frame(kind: int, data: bytes) -> bytes:
-        return bytes((kind, 0, 0, 0)) + len(data).to_bytes(4) + data
-
-    assert demultiplexed(frame(1, b"out\n") + frame(2, b"err\n")) == [b"out\n", b"err\n"]
-    assert demultiplexed(b"plain text\n") == [b"plain text\n"]
-    assert demultiplexed(b"") == []

@@ -4,10 +4,11 @@ Reached by a unix socket or by TCP, as ``DOCKER_HOST`` spells it. The version of
 newest that both sides know.
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,9 @@ Json = Mapping[str, Any]
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 NEWEST = (1, 47)
 TIMEOUT_SECONDS = 30.0
+MAX_FRAME_BYTES = 1 << 20
+_NO_ACCESS = ("denied", "unauthorized", "authentication required", "no basic auth credentials")
+_NO_IMAGE = ("not found", "manifest unknown", "name unknown")
 _CODES = {
     400: Code.INVALID_ARGUMENT,
     401: Code.UNAUTHENTICATED,
@@ -116,12 +120,15 @@ class DockerEngine:
         """
         headers = {"X-Registry-Auth": registry_auth} if registry_auth else {}
         path = "/images/create?" + urlencode({"fromImage": name})
-        async with aclosing(self._lines("POST", path, f"pull {name}", headers=headers)) as lines:
-            async for line in lines:
-                if "error" in line:
-                    raise _pull_failed(name, str(line["error"]))
-                if on_progress is not None:
-                    on_progress(line)
+        try:
+            async with aclosing(self._lines("POST", path, "pull", headers=headers)) as lines:
+                async for line in lines:
+                    if "error" in line:
+                        raise _pull_failed(name, str(line["error"]))
+                    if on_progress is not None:
+                        on_progress(line)
+        except EngineError as error:  # refused before the first line
+            raise _pull_failed(name, error.explanation) from error
 
     async def create(self, name: str, body: Json) -> str:
         """Create a container and return its id; ``is_conflict`` if the name is taken."""
@@ -139,8 +146,17 @@ class DockerEngine:
         await self._send("POST", path, timeout=timeout, missing_ok=True)
 
     async def remove(self, container: str) -> None:
-        """Kill and remove it with its anonymous volumes; nothing happens if it is gone."""
-        await self._send("DELETE", f"/containers/{container}?force=true&v=true", missing_ok=True)
+        """Kill and remove it with its anonymous volumes; nothing happens if it is gone. Returns
+        when it is, whoever removes it."""
+        try:
+            await self._send(
+                "DELETE", f"/containers/{container}?force=true&v=true", missing_ok=True
+            )
+        except EngineError as error:
+            if not error.is_conflict:  # "removal is already in progress"
+                raise
+            path = f"/containers/{container}/wait?condition=removed"
+            await self._send("POST", path, missing_ok=True)
 
     async def container(self, container: str) -> Json | None:
         return await self._json_or_none(f"/containers/{container}/json")
@@ -166,11 +182,21 @@ class DockerEngine:
             async for line in lines:
                 yield line
 
-    async def logs(self, container: str, *, tail: int = 100) -> bytes:
-        """Return the end of a container's output, stdout and stderr as they came."""
-        query = urlencode({"stdout": "true", "stderr": "true", "tail": str(tail)})
-        content = await self._send("GET", f"/containers/{container}/logs?{query}")
-        return b"".join(demultiplexed(content))
+    async def follow_output(self, container: str, since: str) -> AsyncGenerator[bytes, None]:
+        """Yield what a container writes, a timestamp before each line, until it ends.
+
+        ``since`` is "" for all that is kept, or Unix seconds with nanoseconds after a dot.
+        """
+        query = {"follow": "true", "stdout": "true", "stderr": "true", "timestamps": "true"}
+        if since:
+            query["since"] = since
+        path = f"/containers/{container}/logs?{urlencode(query)}"
+        async with (
+            self._stream("GET", path, "follow output") as content,
+            aclosing(_frames(content)) as frames,
+        ):
+            async for frame in frames:
+                yield frame
 
     async def _json(
         self, method: str, path: str, *, body: Json | None = None, versioned: bool = True
@@ -224,6 +250,18 @@ class DockerEngine:
     async def _lines(
         self, method: str, path: str, what: str, headers: Mapping[str, str] | None = None
     ) -> AsyncGenerator[Json, None]:
+        async with (
+            self._stream(method, path, what, headers) as content,
+            aclosing(_json_lines(content)) as lines,
+        ):
+            async for line in lines:
+                yield line
+
+    @asynccontextmanager
+    async def _stream(
+        self, method: str, path: str, what: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """Open an answer without an end; its connection is closed with the block."""
         if not self._version:
             await self.version()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -233,35 +271,40 @@ class DockerEngine:
             ) as response:
                 if response.status >= 400:
                     raise EngineError(response.status, _words(await response.read()), what)
-                async for line in _json_lines(response.content):
-                    yield line
+                try:
+                    yield response.content
+                finally:
+                    response.close()  # never back to the pool, whatever was left unread
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise _no_answer(self._address, str(exc) or type(exc).__name__) from exc
+        except (ValueError, asyncio.IncompleteReadError) as exc:  # cut in the middle of a line
+            raise _no_answer(self._address, f"{what}: {exc}") from exc
 
     def _url(self, path: str, *, versioned: bool = True) -> str:
         return f"{self._base}/{self._version}{path}" if versioned else f"{self._base}{path}"
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("DockerEngine is used outside its `async with`")
+        if self._session is None or self._session.closed:
+            raise _no_answer(self._address, "the connection to it is closed here")
         return self._session
 
 
-def demultiplexed(content: bytes) -> list[bytes]:
-    """Return the payloads of a log's frames; of a terminal's log, which has none, all of it."""
-    found: list[bytes] = []
-    at = 0
-    while at < len(content):
-        head = content[at : at + 8]
-        if len(head) < 8 or head[0] > 2 or head[1:4] != b"\0\0\0":
-            return [content]
+async def _frames(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Yield the payloads of an output's frames: eight bytes say of which stream and how long."""
+    while True:
+        try:
+            head = await content.readexactly(8)
+        except asyncio.IncompleteReadError as exc:
+            if exc.partial:
+                raise
+            return
         size = int.from_bytes(head[4:])
-        found.append(content[at + 8 : at + 8 + size])
-        at += 8 + size
-    return found
+        if head[0] > 2 or head[1:4] != b"\0\0\0" or size > MAX_FRAME_BYTES:
+            raise ValueError("it is not made of frames")
+        yield await content.readexactly(size)
 
 
-async def _json_lines(content: aiohttp.StreamReader) -> AsyncIterator[Json]:
+async def _json_lines(content: aiohttp.StreamReader) -> AsyncGenerator[Json, None]:
     """Yield JSON objects one after the other, whatever stands between them."""
     rest = b""
     async for chunk in content.iter_any():
@@ -332,9 +375,9 @@ def _no_answer(address: EngineAddress, cause: str) -> HourglassError:
 
 def _pull_failed(name: str, words: str) -> HourglassError:
     lowered = words.lower()
-    if "denied" in lowered or "unauthorized" in lowered or "authentication required" in lowered:
+    if any(word in lowered for word in _NO_ACCESS):
         code, hint = Code.PERMISSION_DENIED, "docker login gives the credentials that are needed"
-    elif "not found" in lowered or "manifest unknown" in lowered:
+    elif any(word in lowered for word in _NO_IMAGE):
         code, hint = Code.NOT_FOUND, "check the repository and the digest or tag"
     else:
         code, hint = Code.UNAVAILABLE, "check that the registry can be reached"

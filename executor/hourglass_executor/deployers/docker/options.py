@@ -24,7 +24,7 @@ class DockerOptions:
     pull: PullPolicy = "IfNotPresent"
     credentials: Path | None = None
     stop_grace: float = 10.0
-    stop_on_exit: bool = True
+    logs: Path = Path("logs")
 
 
 def docker_options(settings: ExecutorSettings, environ: Mapping[str, str]) -> DockerOptions:
@@ -49,5 +49,5 @@ def docker_options(settings: ExecutorSettings, environ: Mapping[str, str]) -> Do
         pull=given.image_pull_policy,
         credentials=given.credentials_file or Path(folder) / "config.json",
         stop_grace=given.stop_grace,
-        stop_on_exit=given.stop_on_exit,
+        logs=Path(data) / "logs",
     )

@@ -16,6 +16,8 @@ EXECUTOR_LABEL = "hourglass.eigenlayer.io/executor"
 PERFORMER_LABEL = "hourglass.eigenlayer.io/performer-id"
 INDEX_LABEL = "hourglass.eigenlayer.io/instance"
 NOBODY = "65532:65532"
+_DOWN = frozenset({"created", "exited", "stopped", "configured", "initialized"})
+"""Docker's words and Podman's."""
 _ROOT = frozenset({"", "0", "root"})
 
 
@@ -53,6 +55,8 @@ class Found:
     running: bool
     address: str
     trouble: str
+    is_down: bool = False
+    """It does not run, and the engine will not start it by itself."""
 
 
 def container_name(deployment: Deployment, index: int) -> str:
@@ -133,6 +137,7 @@ def read(container: Json, network: str) -> Found | None:
         running=running,
         address=_address(container, network) if running else "",
         trouble="" if running else _trouble(state),
+        is_down=str(state.get("Status")) in _DOWN,
     )
 
 
@@ -149,11 +154,12 @@ def _user(confinement: Confinement, image_user: str) -> str:
 
 
 def _address(container: Json, network: str) -> str:
+    settings = container.get("NetworkSettings") or {}
     if network:
-        name = str((container.get("Config") or {}).get("Hostname", ""))
-        return f"{name}:{PORT}" if name else ""
-    ports = (container.get("NetworkSettings") or {}).get("Ports") or {}
-    bound = ports.get(f"{PORT}/tcp") or ()
+        own = (settings.get("Networks") or {}).get(network) or {}
+        ip = str(own.get("IPAddress") or "")
+        return f"{ip}:{PORT}" if ip else ""
+    bound = (settings.get("Ports") or {}).get(f"{PORT}/tcp") or ()
     return next((f"127.0.0.1:{each['HostPort']}" for each in bound if each.get("HostPort")), "")
 
 
