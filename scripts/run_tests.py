@@ -21,15 +21,36 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.control_plane import SHARED, control_plane, why_unavailable  # noqa: E402
 
-# Tier -> folder and workers. Tiers that share one control plane or many processes run alone.
-TIERS: dict[str, tuple[str, int]] = {
-    "unit": ("tests/unit", 2),
-    "property": ("tests/property", 2),
-    "integration": ("tests/integration", 2),
-    "dockerd": ("tests/dockerd", 0),
-    "e2e": ("tests/e2e", 0),
+
+@dataclass(frozen=True)
+class Tier:
+    """``modes`` are those in which tests/conformance runs, ``full_modes`` those with --full."""
+
+    folders: tuple[str, ...]
+    workers: int = 0
+    modes: str = ""
+    full_modes: str = ""
+
+    def options(self, *, full: bool) -> list[str]:
+        modes = (self.full_modes if full else "") or self.modes
+        return [
+            *([f"--modes={modes}"] if modes else []),
+            *(["-n", str(self.workers), "--dist=loadfile"] if self.workers else []),
+            *(["--full"] if full else []),
+        ]
+
+
+CONFORMANCE = "tests/conformance"
+# Tiers that share one control plane or many processes run alone.
+TIERS: dict[str, Tier] = {
+    "unit": Tier(("tests/unit",), 2),
+    "property": Tier(("tests/property",), 2),
+    "integration": Tier(("tests/integration",), 2),
+    "conformance": Tier((CONFORMANCE,), 2, "process", "process,performers,control"),
+    "dockerd": Tier(("tests/dockerd", CONFORMANCE), 2, "docker"),
+    "e2e": Tier(("tests/e2e",)),
     # Last: it reads from the audit log what the tiers before asked of the control plane.
-    "contract": ("tests/contract", 0),
+    "contract": Tier(("tests/contract",)),
 }
 NEEDS_CONTROL_PLANE = ("contract", "integration", "e2e")
 
@@ -47,12 +68,10 @@ class Result:
     """Tests of a suite for two API servers that run on one alone, by server and reason."""
 
 
-def run_tier(tier: str, report: Path, extra: Sequence[str]) -> Result:
+def run_tier(tier: str, report: Path, options: Sequence[str]) -> Result:
     """Run one tier in a process of its own."""
-    folder, workers = TIERS[tier]
-    command = [sys.executable, "-m", "pytest", folder, "-q", f"--junit-xml={report}", *extra]
-    if workers:
-        command += ["-n", str(workers), "--dist=loadfile"]
+    folders = TIERS[tier].folders
+    command = [sys.executable, "-m", "pytest", *folders, "-q", f"--junit-xml={report}", *options]
     print(f"\n== {tier} ==", flush=True)
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if not report.exists():
@@ -118,8 +137,8 @@ def main() -> None:
             if tier in NEEDS_CONTROL_PLANE and reason is None and SHARED not in os.environ:
                 plane = stack.enter_context(control_plane(folder / "control-plane"))
                 os.environ[SHARED] = str(plane.kubeconfig)
-            extra = [*options.extra, *(["--full"] if options.full else [])]
-            results.append(run_tier(tier, folder / f"{tier}.xml", extra))
+            told = [*TIERS[tier].options(full=options.full), *options.extra]
+            results.append(run_tier(tier, folder / f"{tier}.xml", told))
     required = [tier for tier in options.require.split(",") if tier]
     unmet = [r.tier for r in results if r.tier in required and (r.skipped or not r.passed)]
     unmet += [tier for tier in required if tier not in tiers]

@@ -19,6 +19,9 @@ settings.load_profile("ci")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run what takes minutes in full")
+    parser.addoption(
+        "--modes", default="process", help="modes of tests/conformance, comma-separated"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -58,6 +58,9 @@ _MESSAGES = {
 _AGAIN = Backoff(minimum=1.0, maximum=60.0)
 _AWAY_SECONDS = 5.0
 """Between tries to deploy where a deployer does not answer: it is noticed soon to be back."""
+TOLD_BEFORE_SECONDS = 0.5
+"""So long before its caller's deadline a deployment is given up, or a tenth of the time if that is
+less: an answer at the deadline itself would not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +176,7 @@ class Deployments:
             options=self._options_for(avs),
         )
         limit = self._times.deploy[deployment.mode]
-        await self._deploy(deployment, None, min(limit, timeout_seconds or limit))
+        await self._deploy(deployment, None, min(limit, _within(timeout_seconds, limit)))
         message, prefix = _MESSAGES[deployment.mode]
         return Deployed(
             message=message,
@@ -338,12 +341,18 @@ class Deployments:
         if self._stopping:
             return
         record = self._records.get(deployment.performer_id)
-        if record is not None:
-            self._group.create_task(self._clear_away(record))
+        if record is not None:  # off the list at once
+            record = replace(record, state=DeploymentState.RETIRING)
+            self._records[deployment.performer_id] = record
+            self._group.create_task(self._give_away(record))
 
     def stop(self) -> None:
         """From now on nothing is taken away any more because it did not come up."""
         self._stopping = True
+
+    async def _give_away(self, record: DeploymentRecord) -> None:
+        await self._keep(record.deployment.performer_id)
+        await self._clear_away(record)
 
     async def _retire(self, record: DeploymentRecord) -> None:
         await self._mark_retiring(record)
@@ -379,7 +388,10 @@ class Deployments:
         self._dispatcher.remove(performer_id)
         self._records.pop(performer_id, None)
         self._endpoints.pop(performer_id, None)
-        await self._store.drop_deployment(performer_id)
+        try:
+            await self._store.drop_deployment(performer_id)
+        except HourglassError as error:  # the next start removes it again
+            log.error("deployment not forgotten", performer_id=performer_id, error=error.message)
         log.info("performer removed", performer_id=performer_id)
 
     async def _known_again(self, deployer: Deployer, record: DeploymentRecord) -> None:
@@ -458,6 +470,13 @@ class Deployments:
             await self._store.put_deployment(record)
         except HourglassError as error:
             log.error("deployment not kept", performer_id=performer_id, error=error.message)
+
+
+def _within(timeout_seconds: float | None, limit: float) -> float:
+    """Return how long a deployment may take so that its caller still hears why it failed."""
+    if timeout_seconds is None:
+        return limit
+    return timeout_seconds - min(TOLD_BEFORE_SECONDS, timeout_seconds * 0.1)
 
 
 def _in_progress(avs: str) -> HourglassError:

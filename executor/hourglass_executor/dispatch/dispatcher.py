@@ -149,11 +149,12 @@ class Dispatcher:
         return await self._until(lambda: self._router.is_usable(performer_id), timeout_seconds)
 
     async def wait_serving(self, performer_id: str, timeout_seconds: float) -> bool:
-        """Wait until an instance of ``performer_id`` is connected and SERVING, in any role, which
-        a staged one is before it is promoted; False when time ran out."""
+        """Wait until an instance of ``performer_id`` could take tasks if it were in service: its
+        deployer calls it ready, it is connected and SERVING. False when time ran out."""
         return await self._until(
             lambda: any(
                 view.performer_id == performer_id
+                and view.ready
                 and view.connected
                 and view.health is HealthStatus.SERVING
                 for view in self.snapshot()

@@ -44,6 +44,7 @@ class EndpointView:
     lost: int
     skipped: SkipReason | None
     last_health_check: datetime | None = None
+    ready: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -152,4 +153,5 @@ class Slot:
             failed=self.failed,
             lost=self.lost,
             skipped=self.skipped(now, concurrency),
+            ready=self.endpoint.ready,
         )
