@@ -67,7 +67,7 @@ async def test_a_removal_leaves_the_performers_of_others_alone(caller: Caller) -
 async def test_a_program_that_does_not_heed_sigterm_is_ended(caller: Caller) -> None:
     await caller.deploy(ignore_sigterm="true")
     await caller.clear()
-    await caller.gone(seconds=60)  # a pod's grace is 30 s
+    await caller.gone()
 
 
 async def test_an_avs_can_be_deployed_again_after_its_removal(caller: Caller) -> None:

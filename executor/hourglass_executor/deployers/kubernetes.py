@@ -151,6 +151,8 @@ class KubernetesDeployer:
 
     async def stop_all(self) -> None:
         ids = [mine.performer_id for mine in self._mine.values()]
+        for performer_id in ids:  # what is deleted here is made again by the next start
+            self._listener.handle_changed(performer_id, "")
         errors = await asyncio.gather(*map(self.remove, ids), return_exceptions=True)
         for performer_id, error in zip(ids, errors, strict=True):
             if error is not None:

@@ -193,13 +193,13 @@ class Caller:
 
         await until(holds, SLOW)
 
-    async def gone(self, seconds: float = SLOW) -> None:
+    async def gone(self) -> None:
         """Return once nothing is listed, and nothing is there, for the AVS."""
 
         async def holds() -> bool:
             return not await self.listed() and not await self.world.left(self.avs)
 
-        await until(holds, seconds)
+        await until(holds, SLOW)
 
     async def clear(self) -> None:
         """Remove all of the AVS's performers."""

@@ -55,6 +55,7 @@ class ClusterWorld:
                 "performerControl": {"address": self._control},
                 "deployTimeout": deploy_timeout,
                 "stopOnExit": stop_on_exit,
+                "performerDefaults": {"rollout": {"drainTimeoutSeconds": 2}},
             }
         }
 
@@ -82,9 +83,12 @@ class ClusterWorld:
         return objects or [str(pid) for pid in demo_performers(avs)]
 
     async def take_away(self, avs: str) -> None:
+        """Remove its pods: who deletes a Performer object means that it is to be gone."""
         async with self._client() as client:
-            for name in await self.left(avs):
-                await client.delete(PERFORMERS, NAMESPACE, name)
+            for pod in (await client.list(PODS, NAMESPACE)).items:
+                variables = pod["spec"]["containers"][0].get("env") or ()
+                if {"name": "AVS_ADDRESS", "value": avs} in variables:
+                    await client.delete(PODS, NAMESPACE, pod["metadata"]["name"])
 
     @asynccontextmanager
     async def foreign(self, avs: str) -> AsyncIterator[Untouched]:
