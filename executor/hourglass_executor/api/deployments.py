@@ -41,6 +41,7 @@ from hourglass_executor.storage.recover import (
 )
 
 from .challenge import Challenges
+from .deploy_request import completed, in_progress, time_within, too_late, validate_request
 from .performer_info import performer_info
 
 log = get_logger(__name__)
@@ -50,17 +51,9 @@ _ROLES = {
     DeploymentState.IN_SERVICE: Role.IN_SERVICE,
     DeploymentState.RETIRING: Role.DRAINING,
 }
-_MESSAGES = {
-    Mode.KUBERNETES: ("Kubernetes deployment completed successfully", "k8s-deployment"),
-    Mode.PROCESS: ("Deployment completed successfully", "deployment"),
-    Mode.DOCKER: ("Deployment completed successfully", "deployment"),
-}
 _AGAIN = Backoff(minimum=1.0, maximum=60.0)
 _AWAY_SECONDS = 5.0
 """Between tries to deploy where a deployer does not answer: it is noticed soon to be back."""
-TOLD_BEFORE_SECONDS = 0.5
-"""So long before its caller's deadline a deployment is given up, or a tenth of the time if that is
-less: an answer at the deadline itself would not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +151,7 @@ class Deployments:
 
     async def deploy(self, request: DeployRequest, timeout_seconds: float | None) -> Deployed:
         self._challenges.check(request.auth)
-        for value, text in (
-            (request.avs_address, "AVS address is required"),
-            (request.digest, "Artifact digest is required"),
-            (request.registry, "Registry URL is required"),
-        ):
-            if not value:
-                raise HourglassError(Code.INVALID_ARGUMENT, text, reason="INVALID_REQUEST")
+        validate_request(request)
         avs = request.avs_address.lower()
         deployment = Deployment(
             performer_id=self._new_id(avs),
@@ -176,12 +163,8 @@ class Deployments:
             options=self._options_for(avs),
         )
         limit = self._times.deploy[deployment.mode]
-        await self._deploy(deployment, None, min(limit, _within(timeout_seconds, limit)))
-        message, prefix = _MESSAGES[deployment.mode]
-        return Deployed(
-            message=message,
-            deployment_id=f"{prefix}-{avs}-{deployment.performer_id.rpartition('-')[2]}",
-        )
+        await self._deploy(deployment, None, time_within(timeout_seconds, limit))
+        return completed(deployment)
 
     async def list(self, avs_address: str, auth: AuthSignature | None) -> tuple[PerformerInfo, ...]:
         self._challenges.check(auth)
@@ -211,7 +194,7 @@ class Deployments:
                 reason="PERFORMER_NOT_FOUND",
             )
         if record.deployment.avs in self._deploying:
-            raise _in_progress(record.deployment.avs)
+            raise in_progress(record.deployment.avs)
         self._wanted.discard(record.deployment.avs)
         await self._retire(record)
         return f"Performer {performer_id} removed successfully"
@@ -273,7 +256,7 @@ class Deployments:
         once its deployer answers again.
         """
         if deployment.avs in self._deploying:
-            raise _in_progress(deployment.avs)
+            raise in_progress(deployment.avs)
         deployer = self._deployer(deployment.mode)
         self._deploying.add(deployment.avs)
         try:
@@ -305,22 +288,10 @@ class Deployments:
             async with asyncio.timeout(seconds):
                 await deployer.deploy(deployment, handle)
         except TimeoutError as exc:
-            raise self._too_late(deployer, deployment, seconds) from exc
+            raise too_late(deployment, deployer.reason(deployment.performer_id), seconds) from exc
         left = deadline - self._clock.monotonic()
         if not await self._dispatcher.wait_serving(deployment.performer_id, max(left, 0.0)):
-            raise self._too_late(deployer, deployment, seconds)
-
-    def _too_late(
-        self, deployer: Deployer, deployment: Deployment, seconds: float
-    ) -> HourglassError:
-        reason = deployer.reason(deployment.performer_id) or "it does not report SERVING"
-        return HourglassError(
-            Code.DEADLINE_EXCEEDED,
-            f"deployment timeout: performer {deployment.performer_id} ({deployment.artifact.image})"
-            f" was not healthy after {seconds:.0f} s: {reason}",
-            reason="DEPLOYMENT_TIMEOUT",
-            hint="the performer that was in service goes on serving; see the new one's logs",
-        )
+            raise too_late(deployment, deployer.reason(deployment.performer_id), seconds)
 
     async def _promote(self, deployment: Deployment) -> None:
         performer_id = deployment.performer_id
@@ -470,20 +441,3 @@ class Deployments:
             await self._store.put_deployment(record)
         except HourglassError as error:
             log.error("deployment not kept", performer_id=performer_id, error=error.message)
-
-
-def _within(timeout_seconds: float | None, limit: float) -> float:
-    """Return how long a deployment may take so that its caller still hears why it failed."""
-    if timeout_seconds is None:
-        return limit
-    return timeout_seconds - min(TOLD_BEFORE_SECONDS, timeout_seconds * 0.1)
-
-
-def _in_progress(avs: str) -> HourglassError:
-    return HourglassError(
-        Code.ALREADY_EXISTS,
-        "deployment already in progress",
-        reason="DEPLOYMENT_IN_PROGRESS",
-        hint=f"wait until the running deployment for {avs} has ended",
-        retry_after=5.0,
-    )
