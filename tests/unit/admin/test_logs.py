@@ -1,5 +1,6 @@
 """What logs leave out."""
 
+import json
 import subprocess
 import sys
 
@@ -27,5 +28,24 @@ def test_a_traceback_names_the_place_and_not_the_values_that_were_there(form: st
         timeout=30,
     )
     assert "went wrong" in done.stderr
+    assert "TypeError" not in done.stderr
     assert "fail" in done.stderr
     assert "canary-7f3a" not in done.stderr
+
+
+ODD = """
+from hourglass_common.runtime.logs import configure_logs, get_logger
+configure_logs()
+get_logger("test").info("odd", wide=2**70, half="\\ud800", raw=b"x", keys={1: 2})
+get_logger("test").debug("not asked for")
+"""
+
+
+def test_what_json_can_hardly_hold_is_one_line_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ODD], capture_output=True, text=True, check=True, timeout=30
+    )
+    (line,) = done.stderr.splitlines()
+    found = json.loads(line)
+    assert (found["event"], found["logger"], found["level"]) == ("odd", "test", "info")
+    assert (found["wide"], found["raw"], found["keys"]) == (2**70, "b'x'", {"1": 2})
