@@ -26,11 +26,12 @@ class PlayedWeb3Signer:
     key: str = KEY
     statuses: list[int] = field(default_factory=list[int])
     hangs: bool = False
+    pieces: bool = False
     text: str = ""
     asked: list[bytes] = field(default_factory=list[bytes])
     url: str = ""
 
-    async def sign(self, request: web.Request) -> web.Response:
+    async def sign(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         assert body["type"] == "MESSAGE"
         message = bytes.fromhex(body["data"].removeprefix("0x"))
@@ -41,9 +42,16 @@ class PlayedWeb3Signer:
             return web.Response(status=self.statuses.pop(0), text="no")
         if request.match_info["key"] != public_key(self.key) and not self.text:
             return web.Response(status=404)
-        return web.Response(
-            text=self.text or "0x" + EcdsaSigner(self.key).sign_message(message).hex()
-        )
+        text = self.text or "0x" + EcdsaSigner(self.key).sign_message(message).hex()
+        return await self._in_pieces(request, text) if self.pieces else web.Response(text=text)
+
+    async def _in_pieces(self, request: web.Request, text: str) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for at in range(0, len(text), 40):
+            await answer.write(text[at : at + 40].encode())
+            await asyncio.sleep(0.01)
+        return answer
 
     async def keys(self, _: web.Request) -> web.Response:
         return web.json_response(["0x" + public_key(self.key)])

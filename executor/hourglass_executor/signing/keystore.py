@@ -68,10 +68,11 @@ def _check(keystore: Mapping[str, Any], where: str) -> None:
         text = f"kdf {crypto.get('kdf')!r} is not known"
         raise _refused(where, text, "use scrypt or pbkdf2")
     try:
-        params = {name: int(crypto["kdfparams"].get(name, 0)) for name in ("n", "r", "p", "c")}
+        given = crypto["kdfparams"]
+        params = {name: int(given.get(name, 0)) for name in ("n", "r", "p", "c", "dklen")}
     except (TypeError, ValueError):
         raise _refused(where, "its kdfparams are no numbers", "is it whole?") from None
-    memory = 128 * params["n"] * params["r"]
+    memory = 128 * params["r"] * (params["n"] + params["p"]) + params["dklen"]
     if memory > _MEMORY or params["p"] > 64 or params["c"] > _ITERATIONS:
         raise _refused(
             where,

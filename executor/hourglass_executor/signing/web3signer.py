@@ -78,7 +78,7 @@ class Web3Signer:
                 ) as answer:
                     if answer.status != 200:
                         return f"it answered with status {answer.status}"
-                    text = (await answer.content.read(_MAX_KEYS)).decode("ascii", "replace")
+                    text = await _body(answer, _MAX_KEYS)
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             return _words(exc)
         known = self._remote.public_key[-128:].lower() in text.lower()
@@ -107,7 +107,7 @@ class Web3Signer:
     async def _ask(self, message: bytes) -> bytes:
         body = {"type": "MESSAGE", "data": "0x" + message.hex()}
         async with self._session.post(self._url, json=body, allow_redirects=False) as answer:
-            text = (await answer.content.read(_MAX_ANSWER)).decode("ascii", "replace").strip()
+            text = (await _body(answer, _MAX_ANSWER)).strip()
             if answer.status >= 500 or answer.status in _TRY_AGAIN:
                 raise aiohttp.ClientError(f"it answered with status {answer.status}")
             if answer.status != 200:
@@ -139,6 +139,16 @@ class Web3Signer:
             reason="SIGNER_UNAVAILABLE",
             hint="is it running, and can it be reached from here?",
         )
+
+
+async def _body(answer: aiohttp.ClientResponse, most: int) -> str:
+    """Return what came, however it came; of a longer answer the beginning."""
+    found = bytearray()
+    async for part in answer.content.iter_any():
+        found += part
+        if len(found) > most:
+            break
+    return found[:most].decode("ascii", "replace")
 
 
 def _signature(text: str) -> bytes | None:

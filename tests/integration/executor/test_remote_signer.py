@@ -61,6 +61,11 @@ async def test_it_signs_what_a_key_in_memory_signs() -> None:
         assert played.asked == [b"message", bytes(32), bytes(160)]
 
 
+async def test_an_answer_that_comes_in_pieces_is_read_whole() -> None:
+    async with web3signer(pieces=True) as played, signer_of(played.url) as signer:
+        assert await signer.sign(b"message") == EcdsaSigner(KEY).sign_message(b"message")
+
+
 async def test_what_fails_on_the_way_is_asked_again() -> None:
     async with web3signer(statuses=[500, 503, 429]) as played:
         async with signer_of(played.url, signTimeout="10s") as signer:

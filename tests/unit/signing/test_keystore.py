@@ -73,6 +73,8 @@ BAD: list[tuple[str, str]] = [
     (changed(kdf="argon2"), "kdf 'argon2' is not known"),
     (changed(kdfparams={"c": 10**12, "salt": "00"}), "more than 512 MiB or minutes"),
     (changed(kdf="scrypt", kdfparams={"n": 2**30, "r": 8, "p": 1}), "more than 512 MiB"),
+    (changed(kdf="scrypt", kdfparams={"n": 2, "r": 2**30, "p": 1}), "than 512 MiB or minutes"),
+    (changed(kdfparams={"c": 1, "dklen": 2**33}), "take more than 512 MiB or"),
     (changed(kdfparams={"c": "many"}), "kdfparams are no numbers"),
     (changed(kdfparams={"c": 1, "prf": "hmac-sha256"}), "it can not be decrypted"),
     (changed(mac="00" * 32), "the password is not this keystore's"),
