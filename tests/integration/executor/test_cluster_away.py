@@ -93,7 +93,7 @@ async def test_an_executor_that_starts_without_its_cluster_deploys_once_it_is_ba
             client = ExecutorClient(channel)
             up = connected(metrics, "performers")
             await until(lambda: up() == 0)
-            await asyncio.sleep(2.5)  # time for more tries
+            await asyncio.sleep(1.5)  # time for another try
             (info,) = await client.list()
             assert (info.status, info.resource_healthy) == ("Staged", False)
             async with session.get(f"http://{at.admin}/readyz") as answer:

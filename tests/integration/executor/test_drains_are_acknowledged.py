@@ -23,7 +23,7 @@ BLUE_GREEN: dict[str, Any] = {
     "rollout": {"keepPreviousSeconds": 0},
 }
 ROLLING: dict[str, Any] = {"strategy": {"type": "RollingUpdate"}}
-SECONDS = 6.0
+SECONDS = 5.0
 """What a task takes: past the 3 s that executors have for their first word of a drain."""
 
 
@@ -112,7 +112,7 @@ async def test_an_executor_that_is_killed_in_a_drain_makes_the_receipt_say_unkno
     await on.create("demo", **BLUE_GREEN, config=with_ledger(ledger, 60.0))
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-    short = {"performer": {"taskTimeout": "4s"}}
+    short = {"performer": {"taskTimeout": "3s"}}
     killed = on.executor(tmp_path / "b", "performers", **short)
     async with (
         running_executor(on.settings(tmp_path / "a", "performers")) as a,

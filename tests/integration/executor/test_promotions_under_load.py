@@ -25,7 +25,7 @@ async def on(dev_cluster: DevCluster, namespace: str) -> AsyncIterator[Stage]:
 async def test_promotions_under_load_fail_lose_and_repeat_nothing(
     on: Stage, via: str, strategy: str, full: bool, tmp_path: Path
 ) -> None:
-    promotions, rate = (10, 200.0) if full else (2 if strategy == "BlueGreen" else 1, 50.0)
+    promotions, rate = (10, 200.0) if full else (1, 50.0)
     found = await promote_under_load(
         on, tmp_path / "run", via=via, strategy=strategy, promotions=promotions, rate=rate
     )
