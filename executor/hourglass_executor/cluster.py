@@ -85,10 +85,11 @@ async def _performer_objects(
 
 @asynccontextmanager
 async def _reporting(reporter: DrainReporter) -> AsyncIterator[None]:
-    """Report until the block ends."""
+    """Report until the block ends, and what is to be said then."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(reporter.run(), name="drain reports")
         try:
             yield
         finally:
             task.cancel()
+    await reporter.finish()

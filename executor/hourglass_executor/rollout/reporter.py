@@ -20,6 +20,7 @@ from hourglass_executor.routing.events import EndpointsChanged, Event, Performer
 log = get_logger(__name__)
 
 WRITE_SECONDS = 10.0
+FINISH_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 """Between two looks while something drains, however many tasks end."""
 
@@ -62,12 +63,23 @@ class DrainReporter:
         try:
             while True:
                 self._woken.clear()
-                performers = self._performers()
-                for performer_id in self._look(performers):
-                    await self._say(performer_id, performers[performer_id])
+                await self._say_all()
                 await self._wait()
         finally:
             self._holder.on_change = None
+
+    async def finish(self) -> None:
+        """Say what has become true since ``run`` last looked: the executor stops."""
+        try:
+            async with asyncio.timeout(FINISH_SECONDS):
+                await self._say_all()
+        except TimeoutError:
+            log.warning("the last drain reports were not written", seconds=FINISH_SECONDS)
+
+    async def _say_all(self) -> None:
+        performers = self._performers()
+        for performer_id in self._look(performers):
+            await self._say(performer_id, performers[performer_id])
 
     def _on_change(self, event: Event) -> None:
         if self._draining or isinstance(event, EndpointsChanged | PerformerDrained):
