@@ -229,11 +229,14 @@ class KubernetesDeployer:
 
     async def _follow(self) -> None:
         """Follow the objects, whatever the other side answers: endpoints stay as last known."""
+        said = ""
         while True:
             try:
                 await self._objects.run(self._on_change)
             except HourglassError as error:
-                log.error("performers can not be followed", error=str(error))
+                if str(error) != said:
+                    said = str(error)
+                    log.error("performers can not be followed", error=said)
             await asyncio.sleep(FOLLOW_AGAIN_SECONDS)
 
     def _on_change(self, name: str, view: PerformerView | None) -> None:

@@ -230,6 +230,7 @@ class ByPerformerControl:
             try:
                 await self._follow(seen)
             except HourglassError as error:
+                self._connection.away(error.message)  # it answers, and is of no use
                 failure = error
             finally:
                 watching.cancel()
@@ -251,6 +252,7 @@ class ByPerformerControl:
         events = self._client.watch(Filter(namespace=self._namespace))
         async with aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
+                self._connection.up()
                 if event.kind is EventKind.RESYNC:
                     listed = set()
                 elif event.kind is EventKind.SNAPSHOT_DONE:

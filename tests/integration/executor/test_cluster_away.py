@@ -192,6 +192,19 @@ async def test_while_performer_control_is_away_tasks_go_on_and_all_resumes_by_it
             await until(elsewhere)
 
 
+async def test_a_performer_control_that_is_none_counts_as_away(
+    dev_api: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    metrics = CollectorRegistry()
+    other = Performer()
+    async with running(other), played_cluster(dev_api, namespace) as cluster:
+        way = {"via": "control", "performerControl": {"address": f"127.0.0.1:{other.port}"}}
+        async with running_executor(given(cluster, tmp_path, way), metrics):
+            await until(lambda: connected(metrics, "control")() == 0)
+            await asyncio.sleep(0.5)  # the channel stays connected
+            assert connected(metrics, "control")() == 0
+
+
 async def test_a_drain_report_that_can_not_be_written_is_written_once_the_cluster_is_back(
     cluster: PlayedCluster, tmp_path: Path
 ) -> None:

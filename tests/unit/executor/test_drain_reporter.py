@@ -109,7 +109,8 @@ async def test_what_ended_after_the_last_look_is_said_when_the_executor_stops() 
     holder, objects = PlayedHolder((serving(1),)), PlayedObjects()
     async with reporting(holder, objects) as reporter:
         holder.becomes(draining(1))
-        await objects.asked.wait()
+        async with asyncio.timeout(1):
+            await objects.asked.wait()
         holder.becomes()
     await reporter.finish()
     assert [said.in_flight for said in objects.said] == [1, 0]
