@@ -58,6 +58,9 @@ def channel_arguments(limits: Limits) -> list[tuple[str, Any]]:
     ]
 
 
+NEVER_SECONDS = 3600.0
+
+
 class RpcServer:
     """Serves several services on one port: ``start`` once, ``stop`` once; ``serves`` in between.
 
@@ -142,7 +145,9 @@ class RpcServer:
         self.serves = False
         self.health.set(serving=False)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._server.stop(grace_seconds))  # refuses new calls at once
+            # Refuses new calls at once. Its own grace must not end together with ours: the library
+            # then cancels the calls of a server that the other stop has freed, and crashes.
+            group.create_task(self._server.stop(grace_seconds + NEVER_SECONDS))
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
                     for limit in self._limits:
