@@ -33,7 +33,7 @@ from .api.inspection import Inspection
 from .api.results import Identity
 from .api.tasks import AvsPolicy, TaskService
 from .cluster import enter_kubernetes
-from .deployers.choose import configured, mode_for, options_for
+from .deployers.choose import configured, options_for, place_for
 from .deployers.deployment import Mode
 from .deployers.docker.deployer import DockerDeployer
 from .deployers.docker.options import docker_options
@@ -171,7 +171,7 @@ class _Executor:
             store=store,
             dispatcher=dispatcher,
             challenges=challenges,
-            mode_for=lambda avs: mode_for(avs, settings),
+            place_for=lambda avs, registry, mode: place_for(avs, registry, mode, settings),
             options_for=lambda avs: options_for(avs, settings),
             new_id=_new_id,
             times=_times(settings),

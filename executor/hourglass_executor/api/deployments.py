@@ -73,7 +73,7 @@ class Deployments:
         store: Store,
         dispatcher: Dispatcher,
         challenges: Challenges,
-        mode_for: Callable[[str], Mode],
+        place_for: Callable[[str, str, Mode | None], tuple[Mode, str]],
         new_id: Callable[[str], str],
         times: Times,
         clock: Clock,
@@ -83,7 +83,7 @@ class Deployments:
         self._store = store
         self._dispatcher = dispatcher
         self._challenges = challenges
-        self._mode_for = mode_for
+        self._place_for = place_for
         self._options_for = options_for
         self._new_id = new_id
         self._times = times
@@ -153,11 +153,15 @@ class Deployments:
         self._challenges.check(request.auth)
         validate_request(request)
         avs = request.avs_address.lower()
+        old = self._in_service(avs)
+        mode, registry = self._place_for(
+            avs, request.registry, old.deployment.mode if old else None
+        )
         deployment = Deployment(
             performer_id=self._new_id(avs),
             avs=avs,
-            artifact=Artifact(registry=request.registry, digest=request.digest),
-            mode=self._mode_for(avs),
+            artifact=Artifact(registry=registry, digest=request.digest),
+            mode=mode,
             environment=request.environment,
             service_account=request.service_account,
             options=self._options_for(avs),

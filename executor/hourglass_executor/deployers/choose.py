@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
-from hourglass_executor.settings import AvsPerformer, ExecutorSettings
+from hourglass_executor.settings import MIXED_MODES, AvsPerformer, ExecutorSettings
 from hourglass_executor.settings_kubernetes import PerformerKubernetes, options_text
 from hourglass_executor.settings_sections import Env, KeyRef
 
@@ -37,6 +37,32 @@ def mode_for(avs: str, settings: ExecutorSettings) -> Mode:
             hint="name the AVS in avsPerformers with its deploymentMode",
         )
     return Mode.DOCKER
+
+
+def place_for(
+    avs: str, registry: str, current: Mode | None, settings: ExecutorSettings
+) -> tuple[Mode, str]:
+    """Return where a deployment by RPC goes, and its registry without the word that says so.
+
+    ``docker://``, ``kubernetes://`` or ``process://`` before the registry names a mode where
+    ``allowMixedModes`` is set; without it the AVS stays in the mode of its performer in service,
+    ``current``, if it has one. FAILED_PRECONDITION for another mode than the only one.
+    """
+    word, mark, rest = registry.partition("://")
+    named = next((mode for mode in Mode if mark and mode.value == word), None)
+    if settings.allow_mixed_modes:
+        return (named, rest) if named else (current or mode_for(avs, settings), registry)
+    usual = mode_for(avs, settings)
+    if named is None or (named, usual) == (Mode.PROCESS, Mode.KUBERNETES):
+        return usual, registry  # the dev cluster has images that are called process://...
+    if named is usual:
+        return usual, rest
+    raise HourglassError(
+        Code.FAILED_PRECONDITION,
+        MIXED_MODES,
+        reason="MIXED_MODES",
+        hint=f"allowMixedModes: true lets {avs} move to {named.value} mode",
+    )
 
 
 def configured(settings: ExecutorSettings, new_id: Callable[[str], str]) -> tuple[Deployment, ...]:

@@ -14,13 +14,14 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.kube.client import KubeClient
 from hourglass_common.kube.connection import connect
 from hourglass_common.kube.resources import PERFORMERS, PODS, Manifest
+from hourglass_devcluster.node_agent.orphans import MARK
 
 from tests.support.dev_cluster import DevCluster, running_dev_cluster
 from tests.support.executor_process import until
 from tests.support.operator_process import operator_process
 
 from .loop_thread import loop_thread
-from .on_processes import demo_performers
+from .on_processes import processes_of
 from .world import Artifact, Untouched
 
 NAMESPACE = "default"
@@ -80,7 +81,7 @@ class ClusterWorld:
                 for each in (await client.list(PERFORMERS, NAMESPACE)).items
                 if each["spec"]["avsAddress"] == avs and "foreign" not in each["metadata"]["name"]
             ]
-        return objects or [str(pid) for pid in demo_performers(avs)]
+        return objects or [str(pid) for pid in processes_of(avs, MARK)]
 
     async def take_away(self, avs: str) -> None:
         """Remove its pods: who deletes a Performer object means that it is to be gone."""

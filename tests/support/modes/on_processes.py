@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psutil
+from hourglass_executor.deployers.os_process import MARKER
 
 from .world import Artifact, Untouched, of_avs
 
@@ -48,10 +49,10 @@ class ProcessWorld:
         return psutil.Process(_pid(resource)).environ()
 
     async def left(self, avs: str) -> list[str]:
-        return [str(pid) for pid in demo_performers(avs)]
+        return [str(pid) for pid in processes_of(avs, MARKER)]
 
     async def take_away(self, avs: str) -> None:
-        for pid in demo_performers(avs):
+        for pid in processes_of(avs, MARKER):
             os.kill(pid, signal.SIGKILL)
 
     @asynccontextmanager
@@ -69,14 +70,16 @@ class ProcessWorld:
                 process.kill()
 
 
-def demo_performers(avs: str) -> Iterator[int]:
-    """Return the processes that were told to be performers of an AVS."""
+def processes_of(avs: str, marker: str) -> Iterator[int]:
+    """Return the processes that were told to be performers of an AVS, by what ``marker`` marks."""
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and of_avs(process.environ(), avs):
-                yield process.pid
+            environment = process.environ()
+            alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
+        if alive and marker in environment and of_avs(environment, avs):
+            yield process.pid
 
 
 def _pid(resource: str) -> int:
