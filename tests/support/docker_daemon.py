@@ -160,6 +160,16 @@ async def pushed(image: str, registry: str, name: str, tag: str) -> str:
     return str(own).rpartition("@")[2]
 
 
+async def docker_says(*arguments: str) -> str:
+    """Return what the command prints."""
+    process = await asyncio.create_subprocess_exec(
+        "docker", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, arguments
+    return out.decode()
+
+
 async def docker(*arguments: str, check: bool = True) -> int:
     process = await asyncio.create_subprocess_exec(
         "docker", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
