@@ -40,7 +40,8 @@ class Docker(Section):
     each. ``memory``, ``cpus`` and ``pids`` are limits, 0 for none; ``user`` replaces the image's,
     which runs as 65532 if it would be root; ``credentialsFile`` is docker's config.json, else
     ``$DOCKER_CONFIG/config.json`` or ``~/.docker/config.json``. ``stopOnExit: false`` leaves
-    performers running for the next start.
+    performers running for the next start. ``init: false`` starts them without the engine's own
+    init, which some engines lack.
     """
 
     host: str = ""
@@ -51,6 +52,7 @@ class Docker(Section):
     cpus: float = Field(default=0.0, ge=0)
     pids: int = Field(default=1024, ge=0)
     read_only_root: bool = False
+    init: bool = True
     log_size: Size = 10 << 20
     deploy_timeout: Duration = 300.0
     stop_grace: Duration = 10.0

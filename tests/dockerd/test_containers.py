@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import shlex
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -147,6 +149,19 @@ async def test_how_far_a_pull_has_come_is_the_reason_when_time_runs_out(tmp_path
             await executor.deploy(request, timeout_seconds=2)
         assert late.value.code is Code.DEADLINE_EXCEEDED
         assert await executor.list() == ()
+
+
+async def test_the_commands_of_the_how_to_show_a_performer(tmp_path: Path, stock: Stock) -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/run-performers-in-docker.md"
+    (block,) = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    settings = given(tmp_path, stock.image)
+    async with running_executor(settings) as at, open_channel(at.grpc) as channel:
+        executor = ExecutorClient(channel)
+        await square(executor, 1)
+        (performer,) = await executor.list()
+        said = [await docker_says(*shlex.split(line)[1:]) for line in block.splitlines()]
+    assert performer.container_id in said[0]
+    assert performer.performer_id in said[1]
 
 
 async def test_a_container_that_somebody_stopped_is_started_again(

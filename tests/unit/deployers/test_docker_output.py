@@ -50,6 +50,18 @@ async def test_a_copy_goes_on_where_the_one_before_has_ended(tmp_path: Path) -> 
     assert file.read_bytes() == line(1, "one") + line(2, "two") + line(3, "three")
 
 
+async def test_where_only_seconds_are_told_a_line_comes_rather_twice_than_not_at_all(
+    tmp_path: Path,
+) -> None:
+    first, second = (f"2026-01-02T03:04:0{n}Z {n}\n".encode() for n in (1, 2))
+    await copied(Engine(first, second), tmp_path)
+    also = second.replace(b"Z 2", b"Z also 2")
+    engine = Engine(first, second, also)
+    file = await copied(engine, tmp_path)
+    assert engine.since == ["1767323042.0"]
+    assert file.read_bytes() == first + second + second + also
+
+
 async def test_a_file_does_not_outgrow_its_bound(tmp_path: Path) -> None:
     noise = line(1, "x" * (1 << 20))
     file = await copied(Engine(*(noise for _ in range(2 + MAX_LOG_BYTES // len(noise)))), tmp_path)

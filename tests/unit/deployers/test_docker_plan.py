@@ -46,6 +46,8 @@ def test_a_container_is_confined_and_kept_running_by_the_engine() -> None:
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (1 << 30, 500_000_000, 1024)
     assert host["ReadonlyRootfs"] is True
     assert set(host["Tmpfs"]) == {"/tmp"}
+    assert host["Init"] is True
+    assert body(init=False)["HostConfig"]["Init"] is False
     assert "Binds" not in host
     assert "Mounts" not in host
 
@@ -137,6 +139,28 @@ def inspected(**state: Any) -> dict[str, Any]:
 )
 def test_a_container_is_read(state: dict[str, Any], network: str, found: Found) -> None:
     assert read(inspected(**state), network) == found
+
+
+def test_what_podman_4_3_says_of_a_container_is_read_too() -> None:
+    """Its answers to an inspection, as they came: before a start, and after."""
+    common = {"Restarting": False, "OOMKilled": False, "ExitCode": 0, "Error": ""}
+    found = {
+        status: read(
+            {
+                **inspected(Status=status, **{**common, "Running": status == "running"}),
+                "NetworkSettings": {
+                    "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "37625"}]},
+                    "Networks": {"podman": {"IPAddress": "10.88.0.28"}},
+                },
+            },
+            "",
+        )
+        for status in ("created", "running")
+    }
+    assert found["running"] == Found("c0ffee", 0, "performer-1", True, "127.0.0.1:37625", "")
+    created = found["created"]
+    assert created is not None
+    assert (created.is_down, created.address) == (True, "")
 
 
 def test_a_container_that_is_nobodys_instance_is_left_alone() -> None:

@@ -44,6 +44,7 @@ def docker_options(settings: ExecutorSettings, environ: Mapping[str, str]) -> Do
             cpus=given.cpus,
             pids=given.pids,
             read_only_root=given.read_only_root,
+            init=given.init,
             log_bytes=given.log_size,
         ),
         pull=given.image_pull_policy,

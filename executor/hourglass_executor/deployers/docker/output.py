@@ -25,7 +25,8 @@ log = get_logger(__name__)
 BYTES_PER_SECOND = 2 << 20
 """So fast at most: the engine holds the rest back, and a noisy performer slows nobody down."""
 _TAIL_BYTES = 64 << 10
-_STAMP = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ", re.MULTILINE)
+_STAMP = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{9})?Z) ", re.MULTILINE)
+"""Podman's have no fraction."""
 
 
 class OutputFiles:
@@ -73,9 +74,8 @@ class OutputFiles:
         written, began = 0, self._clock.monotonic()
         with file.open("ab", buffering=0) as output:
             async for frame in frames:
-                stamp = frame[: len(last)]
-                if last and stamp <= last:
-                    continue  # it is in the file
+                if last and _is_kept(frame[: len(last)], last):
+                    continue
                 output.write(frame)
                 written += len(frame)
                 if written >= BYTES_PER_SECOND:
@@ -99,9 +99,15 @@ def _prepared(file: Path) -> bytes:
     return bytes(found[-1]) if found else b""
 
 
+def _is_kept(stamp: bytes, last: bytes) -> bool:
+    """Whether a line is in the file already; where only seconds are told, rather twice than not."""
+    return stamp < last or (stamp == last and b"." in last)
+
+
 def _seconds(stamp: bytes) -> str:
     """Return a timestamp as the engine wants it in ``since``: Unix seconds, a dot, nanoseconds."""
     if not stamp:
         return ""
     whole, _, nanoseconds = stamp.decode().removesuffix("Z").partition(".")
-    return f"{int(datetime.fromisoformat(whole + '+00:00').timestamp())}.{nanoseconds}"
+    seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
+    return f"{seconds}.{nanoseconds or '0'}"

@@ -33,6 +33,7 @@ class Confinement:
     cpus: float = 0.0
     pids: int = 1024
     read_only_root: bool = False
+    init: bool = True
     log_bytes: int = 10 << 20
 
 
@@ -95,7 +96,7 @@ def container_body(
             "Privileged": False,
             "ReadonlyRootfs": confinement.read_only_root,
             "Tmpfs": {"/tmp": "size=64m"} if confinement.read_only_root else {},  # noqa: S108
-            "Init": True,
+            "Init": confinement.init,
             "Memory": confinement.memory_bytes,
             "NanoCpus": round(confinement.cpus * 1e9),
             "PidsLimit": confinement.pids or None,
