@@ -132,7 +132,9 @@ async def test_output_is_in_a_file_and_goes_on_after_kill_9_without_a_gap_or_a_r
     assert len([line for line in lines() if "listening on" in line]) == 1
 
 
-async def test_how_far_a_pull_has_come_is_the_reason_when_time_runs_out(tmp_path: Path) -> None:
+async def test_how_far_a_pull_has_come_is_the_reason_when_time_runs_out(
+    tmp_path: Path, stock: Stock
+) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.read()
@@ -141,7 +143,8 @@ async def test_how_far_a_pull_has_come_is_the_reason_when_time_runs_out(tmp_path
 
     hub = await asyncio.start_server(silent, "127.0.0.1", 0)
     registry = f"127.0.0.1:{hub.sockets[0].getsockname()[1]}/demo"
-    settings = given(tmp_path, "none:1", avsPerformers=[], docker={"imagePullPolicy": "Always"})
+    always = {"imagePullPolicy": "Always"}
+    settings = given(tmp_path, stock.image, avsPerformers=[], docker=always)
     async with hub, running_executor(settings) as at, open_channel(at.grpc) as channel:
         executor = ExecutorClient(channel)
         request = DeployRequest(avs_address=AVS, digest=f"sha256:{'0' * 64}", registry=registry)
