@@ -7,7 +7,7 @@ another one that has the name is never written to.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -50,6 +50,8 @@ class _Mine:
     """We delete the object."""
     deleted: bool = False
     """Somebody else has deleted it."""
+    making: asyncio.Task[Any] | None = None
+    """The call that makes it: a caller that leaves does not stop it, and ``remove`` awaits it."""
 
     @property
     def performer_id(self) -> str:
@@ -113,7 +115,7 @@ class KubernetesDeployer:
         self._publish(mine)
         if deployment.follows:
             return  # whoever keeps it makes it, before or after
-        found = await self._asking(deployment, self._existing(name, mine))
+        found = await self._to_the_end(mine, self._asking(deployment, self._existing(name, mine)))
         if not mine.owns(found):
             del self._mine[name]
             raise _foreign(name)
@@ -124,6 +126,8 @@ class KubernetesDeployer:
             if mine.performer_id != performer_id:
                 continue
             mine.leaving = True
+            if mine.making is not None:
+                await asyncio.wait((mine.making,))
             if not mine.deployment.follows:
                 await self._asking(mine.deployment, self._delete(name, mine))
             del self._mine[name]
@@ -195,6 +199,21 @@ class KubernetesDeployer:
             if found is None:
                 raise
             return found
+
+    async def _to_the_end(self, mine: _Mine, call: Coroutine[Any, Any, Any]) -> Any:
+        assert self._group is not None
+
+        async def outcome() -> Any:
+            try:
+                return await call
+            except HourglassError as error:
+                return error
+
+        mine.making = self._group.create_task(outcome())
+        found = await asyncio.shield(mine.making)
+        if isinstance(found, HourglassError):
+            raise found
+        return found
 
     async def _delete(self, name: str, mine: _Mine) -> None:
         uid = mine.uid
