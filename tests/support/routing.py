@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.health import HealthAnswer
+from hourglass_common.domain.task import Addressee
 from hourglass_executor.routing.events import (
     CallEnded,
     ConnectionChanged,
@@ -74,10 +75,20 @@ class RouterOnVirtualTime:
         self.up(*endpoints)
         return endpoints
 
-    def task(self, *, avs: str = AVS, seconds: float = 60.0) -> Send | Wait | Reject:
+    def task(
+        self, *, avs: str = AVS, seconds: float = 60.0, addressee: Addressee | None = None
+    ) -> Send | Wait | Reject:
         """Let a task arrive, and return the last thing said about it."""
         self.tickets += 1
-        effects = self.handle(TaskArrived(self.tickets, avs, self.now + seconds))
+        effects = self.handle(
+            TaskArrived(
+                self.tickets,
+                avs,
+                self.now + seconds,
+                task_id=f"0x{self.tickets:064x}",
+                addressee=addressee,
+            )
+        )
         last = [e for e in effects if isinstance(e, Send | Wait | Reject)][-1]
         assert last.ticket == self.tickets
         return last

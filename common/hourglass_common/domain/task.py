@@ -2,18 +2,34 @@
 
 from dataclasses import dataclass
 
+from .endpoint import Role
 from .errors import HourglassError
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """The instances that a caller wants its task to go to, and no others: those of ``role``, in
+    service or staged; of these the one named ``instance``, where that is not ""."""
+
+    role: Role = Role.IN_SERVICE
+    instance: str = ""
+
+    def __str__(self) -> str:
+        kind = "staged" if self.role is Role.STAGED else "in service"
+        return f"{kind} and named {self.instance}" if self.instance else kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is sent to a performer. ``task_id`` is "0x" and 64 hexadecimal digits as submitted;
-    ``avs`` the AVS address in lower case."""
+    ``avs`` the AVS address in lower case; without an ``addressee`` any instance in service may
+    take it."""
 
     task_id: str
     avs: str
     payload: bytes
     idempotent: bool = False
+    addressee: Addressee | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard, assert_never
 
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task
+from hourglass_common.domain.task import Addressee, Completed, Failed, OutcomeUnknown, Task
 from hourglass_common.runtime.logs import bind_to_logs, get_logger
 from hourglass_services.executor.port import Submission, TaskResult
 from hourglass_services.rpc.request_id import request_id
@@ -95,7 +95,7 @@ class TaskService:
                 f"got {submission.executor_address}",
                 reason="EXECUTOR_MISMATCH",
             )
-        self._verifier.verify(submission)
+        self._verify(submission)
         digest = submission_digest(submission, self._identity.address)
         running = self._running.get(_key(submission))
         if running is None:
@@ -151,7 +151,11 @@ class TaskService:
         return len(self._running)
 
     def _begin(self, submission: Submission, digest: bytes) -> "_Running":
-        usable = self._refuse_unless_served(submission.avs_address)
+        try:
+            usable = self._refuse_unless_served(submission.avs_address, submission.addressee)
+        except HourglassError as error:
+            self._note_refusal(submission, error)
+            raise
         record = TaskRecord(
             task_id=_key(submission),
             digest=digest,
@@ -211,6 +215,13 @@ class TaskService:
             state=end.state.value,
             reason=end.error.reason if end.error else "",
         )
+        self._dispatcher.decisions.finished(
+            task.task_id,
+            task.submission.avs_address,
+            end.state.value,
+            (self._clock.wall() - task.accepted_at).total_seconds(),
+            self._clock.monotonic(),
+        )
         return end
 
     async def _sign_kept(self, kept: TaskRecord, result: TaskResult) -> TaskEnd:
@@ -250,6 +261,7 @@ class TaskService:
                 task_id=submission.task_id,
                 avs=submission.avs_address,
                 payload=submission.payload,
+                addressee=submission.addressee,
                 idempotent=policy.idempotent,
             ),
             self._clock.monotonic() + policy.task_timeout,
@@ -292,7 +304,28 @@ class TaskService:
         await self._store.finish(task.task_id, end, self._clock.wall())
         return end
 
-    def _refuse_unless_served(self, avs: str) -> bool:
+    def _verify(self, submission: Submission) -> None:
+        try:
+            self._verifier.verify(submission)
+        except HourglassError as error:
+            self._note_refusal(submission, error)
+            raise
+
+    def _note_refusal(self, submission: Submission, error: HourglassError) -> None:
+        """Let it be explained later on, to those who may ask."""
+        self._dispatcher.note_refusal(
+            submission.task_id, submission.avs_address, submission.addressee, error
+        )
+
+    def refuses(self, avs: str) -> HourglassError | None:
+        """Return why a task of ``avs`` (lower case) would not be accepted now."""
+        try:
+            self._refuse_unless_served(avs, None)
+        except HourglassError as error:
+            return error
+        return None
+
+    def _refuse_unless_served(self, avs: str, addressee: Addressee | None) -> bool:
         """Return whether an instance takes tasks at this moment."""
         if self._stopping:
             raise HourglassError(
@@ -305,6 +338,10 @@ class TaskService:
                 reason="AVS_UNKNOWN",
                 hint="deploy one with DeployArtifact, or name it in avsPerformers",
             )
+        if addressee is not None:
+            if (error := self._dispatcher.refuses(avs, addressee)) is not None:
+                raise error
+            return True
         usable = self._dispatcher.takes_tasks(avs)
         if not usable and not self._policy(avs).queue_when_none_ready:
             raise HourglassError(

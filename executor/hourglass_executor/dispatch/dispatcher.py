@@ -16,12 +16,20 @@ from hourglass_common.domain.backoff import Backoff
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
+from hourglass_common.domain.task import (
+    Addressee,
+    Completed,
+    Failed,
+    OutcomeUnknown,
+    Task,
+    TaskOutcome,
+)
 from hourglass_common.runtime.logs import get_logger
 from hourglass_services.performer.channel import DEFAULT_MAX_MESSAGE_BYTES
 from hourglass_services.performer.client import REASON_NOT_STARTED, CallEnd
 from prometheus_client import CollectorRegistry
 
+from hourglass_executor.routing.decisions import DecisionLog
 from hourglass_executor.routing.drain import DrainReport
 from hourglass_executor.routing.events import (
     CallEnded,
@@ -41,6 +49,7 @@ from hourglass_executor.routing.events import (
     Ticket,
     Wait,
 )
+from hourglass_executor.routing.foresight import Foresight
 from hourglass_executor.routing.health import HealthPolicy, HealthStatus
 from hourglass_executor.routing.policy import RouterPolicy
 from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
@@ -76,11 +85,13 @@ class Dispatcher:
         rng: Random,
         policy: DispatchPolicy | None = None,
         registry: CollectorRegistry | None = None,
+        decisions: DecisionLog | None = None,
     ) -> None:
+        self.decisions = decisions or DecisionLog()
         self._clock = clock
         self._rng = rng
         self._policy = policy or DispatchPolicy()
-        self._router = Router(self._policy.router)
+        self._router = Router(self._policy.router, self.decisions)
         self._metrics = DispatchMetrics(
             registry or CollectorRegistry(), endpoints=self.snapshot, waiting=self._router.waiting
         )
@@ -166,10 +177,39 @@ class Dispatcher:
         """Whether some instance of ``avs`` (lower case) would take a task now; cheap."""
         return self._router.takes_tasks(avs, self._clock.monotonic())
 
+    def refuses(self, avs: str, addressee: Addressee) -> HourglassError | None:
+        """Return why none of those addressed takes a task now; None where one does."""
+        return self._router.refuses(avs, addressee, self._clock.monotonic())
+
+    def note_refusal(
+        self, task_id: str, avs: str, addressee: Addressee | None, error: HourglassError
+    ) -> None:
+        """Remember why a task was refused before it came here."""
+        now = self._clock.monotonic()
+        task = TaskArrived(0, avs, now, task_id=task_id, addressee=addressee)
+        self._router.note_refusal(task, error, now)
+
+    def foresee(self, avs: str, addressee: Addressee | None = None) -> Foresight:
+        """Return what would become of a task of ``avs`` that arrived now."""
+        return self._router.foresee(avs, addressee, self._clock.monotonic())
+
+    def place_in_queue(self, avs: str, task_id: str) -> int:
+        """Return which of the waiting tasks is sent next but so many; 0 if it does not wait."""
+        return self._router.place_in_queue(avs, task_id)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many tasks wait, by AVS."""
+        return self._router.waiting()
+
+    @property
+    def concurrency(self) -> int:
+        """How many tasks an instance may have at a time."""
+        return self._policy.router.concurrency
+
     def snapshot(self) -> tuple[EndpointView, ...]:
         """Return every endpoint as it is now, those that only finish their calls included."""
         return tuple(
-            replace(view, last_health_check=link.prober.last_answer_at)
+            replace(view, last_health_check=link.prober.last_answer_at, connection=link.state)
             if (link := self._links.get((view.performer_id, view.instance, view.address)))
             else view
             for view in self._router.views(self._clock.monotonic())
@@ -278,7 +318,9 @@ class Dispatcher:
             ticket = self._tickets
             if self._group is None or self._stopped:
                 return Reject(ticket, _stopping())
-            answer = self._handle(TaskArrived(ticket, task.avs, deadline, avoid))
+            answer = self._handle(
+                TaskArrived(ticket, task.avs, deadline, avoid, task.task_id, task.addressee)
+            )
             if answer is None:
                 answer = await self._wait_for_answer(ticket)
             if isinstance(answer, Reject):

@@ -56,6 +56,11 @@ class Link:
         """Whether a call started now has a connection to go out on."""
         return self._channel.get_state() is grpc.ChannelConnectivity.READY
 
+    @property
+    def state(self) -> str:
+        """gRPC's word for the state of the connection."""
+        return self._channel.get_state().name
+
     async def _run(self) -> None:
         try:
             while True:

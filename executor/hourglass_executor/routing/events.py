@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_common.domain.task import Addressee
 
 from .breaker import BreakerPermit
 from .health import Health
@@ -58,12 +59,16 @@ class HealthChanged:
 
 @dataclass(frozen=True, slots=True)
 class TaskArrived:
-    """A task asks for an endpoint; those in ``avoid`` only where no other can take it."""
+    """A task asks for an endpoint; those in ``avoid`` only where no other can take it.
+
+    With an ``addressee`` it goes to such an endpoint at once, or is rejected: it never waits."""
 
     ticket: Ticket
     avs: str
     deadline: float
     avoid: AbstractSet[EndpointKey] = frozenset()
+    task_id: str = ""
+    addressee: Addressee | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Permit:
     breaker: BreakerPermit
     sent_at: float
     deadline: float
+    task_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The endpoints and the waiting tasks of one AVS. Mutable, seen by the router alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -41,15 +41,22 @@ class Pool:
         soonest = min(self.usable, key=lambda slot: due_at(slot.breaker))
         soonest.breaker = reinstate(soonest.breaker)
 
-    def pick(self, avoid: AbstractSet[EndpointKey], now: float, u: float) -> Slot | None:
-        """Return the slot that takes the next task, None where none can.
+    def pick(
+        self,
+        avoid: AbstractSet[EndpointKey],
+        now: float,
+        u: float,
+        among: Sequence[Slot] | None = None,
+    ) -> Slot | None:
+        """Return the slot that takes the next task, None where none can; ``among`` stands for
+        ``usable``, where that is not what is asked.
 
         A breaker whose wait is over gets its probe first: it is the only way to learn more.
         """
         concurrency = self.policy.concurrency
         fewest = concurrency - 1
         least_busy: list[Slot] = []
-        for slot in self.usable:
+        for slot in self.usable if among is None else among:
             in_flight = len(slot.permits)
             if avoid and slot.key in avoid:
                 continue
@@ -62,7 +69,7 @@ class Pool:
             elif in_flight == fewest:
                 least_busy.append(slot)
         if not least_busy:
-            return self.pick(frozenset(), now, u) if avoid else None
+            return self.pick(frozenset(), now, u, among) if avoid else None
         if len(least_busy) == 1:
             return least_busy[0]
         half_life = self.policy.latency_half_life

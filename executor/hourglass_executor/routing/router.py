@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.domain.errors import HourglassError
+from hourglass_common.domain.task import Addressee
 
-from . import roles
+from . import addressed, roles
 from .breaker import Closed, Verdict, admit, record
+from .decisions import DecisionLog, Step
 from .drain import DrainReport, report
 from .events import (
     CallEnded,
@@ -41,6 +44,7 @@ from .events import (
     Wait,
     key_of,
 )
+from .foresight import Foresight, foresee
 from .policy import RouterPolicy, WhenNoneReady
 from .pool import Pool, unknown_avs
 from .slot import EndpointView, Slot
@@ -51,8 +55,10 @@ _NOTHING: tuple[Effect, ...] = ()
 class Router:
     """All endpoints and all waiting tasks of one executor."""
 
-    def __init__(self, policy: RouterPolicy) -> None:
+    def __init__(self, policy: RouterPolicy, decisions: DecisionLog | None = None) -> None:
+        """``decisions`` is told what becomes of every task."""
         self._policy = policy
+        self._decisions = DecisionLog() if decisions is None else decisions
         self._pools: dict[str, Pool] = {}
         self._slots: dict[EndpointKey, Slot] = {}
         self._avs_of: dict[str, str] = {}  # by performer
@@ -77,7 +83,7 @@ class Router:
             case EndpointsChanged():
                 return self._endpoints_changed(event, now, u)
             case PerformerRemoved(performer_id):
-                return self._removed(performer_id)
+                return self._removed(performer_id, now)
             case PerformerDrained(performer_id):
                 return self._drain(performer_id)
             case _:
@@ -102,11 +108,40 @@ class Router:
         )
 
     def takes_tasks(self, avs: str, now: float) -> bool:
-        """Whether a task of ``avs`` that arrives now is sent at once, were none before it."""
+        """Whether a task of ``avs`` that arrives now is sent at once, were none before it.
+
+        For one with an addressee ``refuses`` tells."""
         pool = self._pools.get(avs)
         return pool is not None and any(
             slot.skipped(now, self._policy.concurrency) is None for slot in pool.usable
         )
+
+    def refuses(self, avs: str, addressee: Addressee, now: float) -> HourglassError | None:
+        """Return why none of those addressed takes a task now; None where one does."""
+        pool = self._pools.get(avs)
+        return unknown_avs(avs) if pool is None else addressed.refusal(pool, addressee, now)
+
+    def note_refusal(self, task: TaskArrived, error: HourglassError, now: float) -> None:
+        """Remember a refusal that was not the router's own."""
+        pool = self._pools.get(task.avs)
+        self._decisions.refused(task, error, () if pool is None else pool.slots, now)
+
+    def foresee(self, avs: str, addressee: Addressee | None, now: float) -> Foresight:
+        """Return what would become of a task of ``avs`` that arrived now; nothing changes."""
+        pool = self._pools.get(avs)
+        if pool is None:
+            return Foresight(Step.REFUSED, error=unknown_avs(avs))
+        return foresee(pool, addressee, now)
+
+    def place_in_queue(self, avs: str, task_id: str) -> int:
+        """Return how many tasks are sent before this one, itself included; 0 if it does not
+        wait. ``task_id`` in lower case."""
+        pool = self._pools.get(avs)
+        waiting = () if pool is None else pool.queue.values()
+        for place, task in enumerate(waiting, start=1):
+            if task.task_id.lower() == task_id:
+                return place
+        return 0
 
     def in_flight(self, performer_id: str) -> int:
         return sum(
@@ -145,25 +180,43 @@ class Router:
     def _arrived(self, task: TaskArrived, now: float, u: float) -> Sequence[Effect]:
         pool = self._pools.get(task.avs)
         if pool is None:
-            return (Reject(task.ticket, unknown_avs(task.avs)),)
+            return (self._reject(task, unknown_avs(task.avs), now),)
         if task.deadline <= now:
-            return (Reject(task.ticket, pool.too_late(now)),)
+            return (self._reject(task, pool.too_late(now), now),)
+        if task.addressee is not None:
+            return (self._addressed(pool, task, task.addressee, now, u),)
         if not pool.queue and (slot := pool.pick(task.avoid, now, u)) is not None:
             return (self._send(task, slot, now),)
         if not pool.usable and self._policy.when_none_ready is WhenNoneReady.FAIL:
-            return (Reject(task.ticket, pool.none_ready(now)),)
+            return (self._reject(task, pool.none_ready(now), now),)
         effects = self._pump(pool, now, u) if pool.queue else []
         if len(pool.queue) >= self._policy.queue:
-            return (*effects, Reject(task.ticket, pool.full()))
+            return (*effects, self._reject(task, pool.full(), now))
+        self._decisions.waits(task, pool.slots, now)
         pool.enqueue(task)
         self._queued[task.ticket] = pool
         return (*effects, Wait(task.ticket, task.deadline), *self._pump(pool, now, u))
 
+    def _addressed(
+        self, pool: Pool, task: TaskArrived, to: Addressee, now: float, u: float
+    ) -> Send | Reject:
+        slot = pool.pick(task.avoid, now, u, addressed.open_to(to, pool.slots))
+        if slot is not None:
+            return self._send(task, slot, now)
+        error = addressed.refusal(pool, to, now)
+        assert error is not None, "an open slot is picked"
+        return self._reject(task, error, now)
+
+    def _reject(self, task: TaskArrived, error: HourglassError, now: float) -> Reject:
+        self.note_refusal(task, error, now)
+        return Reject(task.ticket, error)
+
     def _send(self, task: TaskArrived, slot: Slot, now: float) -> Send:
+        self._decisions.sent(task, slot, self._pools[task.avs].slots, now)
         slot.breaker, leave = admit(slot.breaker, now=now, policy=self._policy.breaker)
         assert leave is not None, "a picked slot admits a call"
         self._permits_given += 1
-        permit = Permit(self._permits_given, slot.key, leave, now, task.deadline)
+        permit = Permit(self._permits_given, slot.key, leave, now, task.deadline, task.task_id)
         slot.permits[permit.number] = permit
         slot.sent += 1
         return Send(task.ticket, permit, slot.endpoint)
@@ -176,11 +229,13 @@ class Router:
         verdict = Verdict.NEUTRAL
         if isinstance(event, CallNotMade):
             slot.sent -= 1
+            self._decisions.not_made(permit, slot.avs, now)
         else:
             verdict = self._policy.verdict(event.code)
             slot.count(event.code, event.lost)
             if event.lost:
                 self._count_lost(slot.endpoint)
+            self._decisions.call_ended(permit, slot.avs, event.code, event.lost, now)
             if event.code is None:
                 slot.latency = slot.latency.measured(now - permit.sent_at, now)
         slot.breaker = record(
@@ -205,7 +260,7 @@ class Router:
         effects: list[Effect] = []
         for task in pool.expired(now):
             del self._queued[task.ticket]
-            effects.append(Reject(task.ticket, pool.too_late(now)))
+            effects.append(self._reject(task, pool.too_late(now), now))
         while pool.queue:
             task = next(iter(pool.queue.values()))
             slot = pool.pick(task.avoid, now, u)
@@ -251,7 +306,7 @@ class Router:
     def _endpoints_changed(self, event: EndpointsChanged, now: float, u: float) -> Sequence[Effect]:
         effects: list[Effect] = []
         if self._avs_of.get(event.performer_id, event.avs) != event.avs:
-            effects.extend(self._removed(event.performer_id))
+            effects.extend(self._removed(event.performer_id, now))
         self._avs_of[event.performer_id] = event.avs
         pool = self._pools.setdefault(event.avs, Pool(event.avs, self._policy))
         pool.performers.add(event.performer_id)
@@ -295,7 +350,7 @@ class Router:
         del self._slots[slot.key]
         return Disconnect(slot.key)
 
-    def _removed(self, performer_id: str) -> Sequence[Effect]:
+    def _removed(self, performer_id: str, now: float) -> Sequence[Effect]:
         avs = self._avs_of.pop(performer_id, None)
         self._drained.discard(performer_id)
         self._lost.pop(performer_id, None)
@@ -309,9 +364,9 @@ class Router:
         pool.refresh()
         if not pool.performers:
             del self._pools[avs]
-            for ticket in pool.queue:
-                del self._queued[ticket]
-                effects.append(Reject(ticket, pool.unknown()))
+            for task in pool.queue.values():
+                del self._queued[task.ticket]
+                effects.append(self._reject(task, pool.unknown(), now))
         return effects
 
     def _drain(self, performer_id: str) -> Sequence[Effect]:

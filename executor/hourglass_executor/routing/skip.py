@@ -4,6 +4,7 @@ from enum import Enum
 
 
 class SkipReason(Enum):
+    NOT_ADDRESSED = "NotAddressed"  # the caller named others
     STAGED = "Staged"
     DRAINING = "Draining"
     RETIRED = "Retired"

@@ -7,6 +7,7 @@ from typing import assert_never
 from hourglass_common.domain.endpoint import Endpoint, Role
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.health import HealthSource
+from hourglass_common.domain.task import Addressee
 
 from . import roles
 from .balance import Latency
@@ -43,6 +44,8 @@ class EndpointView:
     failed: int
     lost: int
     skipped: SkipReason | None
+    breaker_due_at: float | None = None  # when it lets a task through again; None while closed
+    connection: str = ""  # gRPC's word for the state of its channel
     last_health_check: datetime | None = None
     ready: bool = True
 
@@ -80,10 +83,19 @@ class Slot:
         """Work out ``closed_to_tasks`` again, after any change but one of the breaker."""
         self.closed_to_tasks = self._reason()
 
-    def _reason(self) -> SkipReason | None:
+    def closed_to(self, addressee: Addressee) -> SkipReason | None:
+        """Return as ``closed_to_tasks`` for a task with an addressee."""
+        if addressee.instance not in ("", self.endpoint.instance):
+            return SkipReason.NOT_ADDRESSED
+        if self.endpoint.role is Role.IN_SERVICE and addressee.role is not Role.IN_SERVICE:
+            return SkipReason.NOT_ADDRESSED
+        return self._reason(addressee.role)
+
+    def _reason(self, wanted: Role = Role.IN_SERVICE) -> SkipReason | None:
         if self.draining or self.leaving:
             return SkipReason.DRAINING
-        if (refusal := roles.refuses(self.endpoint.role)) is not None:
+        role = self.endpoint.role
+        if role is not wanted and (refusal := roles.refuses(role)) is not None:
             return refusal
         if not self.endpoint.ready:
             return SkipReason.NOT_READY
@@ -103,13 +115,8 @@ class Slot:
 
     def skipped(self, now: float, concurrency: int) -> SkipReason | None:
         """Return why this endpoint takes no task at ``now``; None where it would."""
-        if self.closed_to_tasks is not None:
-            return self.closed_to_tasks
-        if now < due_at(self.breaker):
-            if isinstance(self.breaker, Open):
-                return SkipReason.BREAKER_OPEN
-            return SkipReason.PROBE_IN_FLIGHT
-        return SkipReason.AT_CAPACITY if len(self.permits) >= concurrency else None
+        closed = self.closed_to_tasks
+        return skip_reason(closed, self.breaker, len(self.permits), now, concurrency)
 
     @property
     def role(self) -> Role:
@@ -154,4 +161,20 @@ class Slot:
             lost=self.lost,
             skipped=self.skipped(now, concurrency),
             ready=self.endpoint.ready,
+            breaker_due_at=None if breaker == "Closed" else due_at(self.breaker),
         )
+
+
+def skip_reason(
+    closed: SkipReason | None,
+    breaker: BreakerState,
+    in_flight: int,
+    now: float,
+    concurrency: int,
+) -> SkipReason | None:
+    """Return why an endpoint takes no task at ``now``, ``closed`` being what holds for longer."""
+    if closed is not None:
+        return closed
+    if now < due_at(breaker):
+        return SkipReason.BREAKER_OPEN if isinstance(breaker, Open) else SkipReason.PROBE_IN_FLIGHT
+    return SkipReason.AT_CAPACITY if in_flight >= concurrency else None

@@ -9,6 +9,7 @@ from eigenlayer.hourglass.v1 import executor_pb2, executor_pb2_grpc
 
 from hourglass_services.rpc.status import from_rpc_error
 
+from .addressing import headers_for
 from .codec import (
     auth_to_proto,
     deploy_to_proto,
@@ -36,7 +37,11 @@ class ExecutorClient:
 
     async def submit(self, submission: Submission, *, timeout_seconds: float) -> TaskResult:
         """Wait at most ``timeout_seconds``; the task runs on, and may be asked for again."""
-        call = self._tasks.SubmitTask(submission_to_proto(submission), timeout=timeout_seconds)
+        call = self._tasks.SubmitTask(
+            submission_to_proto(submission),
+            timeout=timeout_seconds,
+            metadata=headers_for(submission.addressee) or None,
+        )
         return result_from_proto(await _answer(call))
 
     async def deploy(self, request: DeployRequest, *, timeout_seconds: float) -> Deployed:

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from hourglass_common.domain.task import Addressee
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A task as an aggregator submits it; nothing in it is validated yet."""
+    """A task as an aggregator submits it; nothing in it is validated yet.
+
+    ``addressee`` is no part of what is signed: it came beside the message."""
 
     task_id: str
     aggregator_address: str
@@ -18,6 +22,7 @@ class Submission:
     executor_address: str
     task_block_number: int = 0
     version: int = 1
+    addressee: Addressee | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

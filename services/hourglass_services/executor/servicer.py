@@ -1,9 +1,11 @@
 """ExecutorService and ExecutorManagementService over gRPC: translate and call the port."""
 
+from dataclasses import replace
 from typing import Any
 
 from eigenlayer.hourglass.v1 import executor_pb2
 
+from .addressing import addressee_of
 from .codec import (
     auth_from_proto,
     deploy_from_proto,
@@ -24,9 +26,13 @@ class ExecutorServicer:
         self._port = port
 
     async def SubmitTask(
-        self, request: executor_pb2.TaskSubmission, _: Any
+        self, request: executor_pb2.TaskSubmission, context: Any
     ) -> executor_pb2.TaskResult:
-        return result_to_proto(await self._port.submit(submission_from_proto(request)))
+        submission = submission_from_proto(request)
+        addressee = addressee_of(context.invocation_metadata())
+        if addressee is not None:
+            submission = replace(submission, addressee=addressee)
+        return result_to_proto(await self._port.submit(submission))
 
 
 class ManagementServicer:

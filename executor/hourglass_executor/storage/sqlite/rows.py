@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from hourglass_common.domain.endpoint import Role
 from hourglass_common.domain.errors import Code
+from hourglass_common.domain.task import Addressee
 from hourglass_services.executor.port import (
     EnvironmentVariable,
     KeyReference,
@@ -29,6 +31,8 @@ def task_to_row(task: TaskRecord) -> Row:
     submission = asdict(task.submission)
     payload = submission.pop("payload")
     submission["signature"] = task.submission.signature.hex()
+    if (to := task.submission.addressee) is not None:
+        submission["addressee"] = {"role": to.role.value, "instance": to.instance}
     result = output = None
     if task.result is not None:
         fields = asdict(task.result)
@@ -57,6 +61,8 @@ def task_from_row(row: Row) -> TaskRecord:
     task_id, digest, state, submission, payload, result, output, error, accepted, finished = row
     fields = orjson.loads(submission)
     fields["signature"] = bytes.fromhex(fields["signature"])
+    if (to := fields.pop("addressee", None)) is not None:
+        fields["addressee"] = Addressee(Role(to["role"]), to["instance"])
     return TaskRecord(
         task_id=task_id,
         digest=digest,
