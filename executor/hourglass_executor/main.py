@@ -40,6 +40,7 @@ from .deployers.docker.options import docker_options
 from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
 from .dispatch.dispatcher import Dispatcher
+from .routing.decisions import DecisionLog
 from .settings import ExecutorSettings
 from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable
 from .signing.keys import open_signer
@@ -47,6 +48,7 @@ from .signing.port import Signer, Verifier
 from .storage.memory import MemoryStore
 from .storage.port import Store
 from .storage.sqlite.store import SqliteStore
+from .storage.sweeper import Sweeper
 
 log = get_logger(__name__)
 
@@ -96,7 +98,12 @@ async def _run(
         store = await _open_store(settings)
         stack.push_async_callback(store.close)  # first in, last out
         dispatcher = await stack.enter_async_context(
-            Dispatcher(clock=clock, rng=rng, registry=registry)
+            Dispatcher(
+                clock=clock,
+                rng=rng,
+                registry=registry,
+                decisions=DecisionLog(settings.inspection.decisions),
+            )
         )
         group = await stack.enter_async_context(_Background())
         signer = await stack.enter_async_context(
@@ -112,6 +119,8 @@ async def _run(
                 stack.push_async_callback(deployer.stop_all)
         stack.callback(executor.deployments.stop)
         await executor.tasks.recover()
+        sweeper = Sweeper(store, settings.retention.policy, clock, registry)
+        group.tasks.create_task(sweeper.run(), name="retention")
         await executor.deployments.start(configured(settings, _new_id))
         await _serve(settings, executor, stop, on_ready)
 

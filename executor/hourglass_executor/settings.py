@@ -17,8 +17,10 @@ from pydantic.alias_generators import to_camel
 
 from .duration import Duration, ReferenceDuration
 from .settings_docker import Docker
+from .settings_inspection import Inspection
 from .settings_keys import Operator
 from .settings_kubernetes import PerformerKubernetes, PerformerOptions
+from .settings_retention import Retention
 from .settings_sections import (
     Address,
     Env,
@@ -252,6 +254,8 @@ class ExecutorSettings(Settings):
     authentication: Authentication = Authentication()
     verification: Verification | None = Field(default=None, validate_default=True)
     metrics: Metrics = Metrics()
+    inspection: Inspection = Inspection()
+    retention: Retention = Retention()
     drain_timeout: Duration = 60.0
     stop_grace: Duration = 1.5
 

@@ -9,7 +9,10 @@ from datetime import datetime
 from typing import Protocol
 
 from hourglass_executor.deployers.deployment import DeploymentRecord
-from hourglass_executor.tasks.lifecycle import TaskEnd, TaskRecord
+from hourglass_executor.tasks.lifecycle import Resolution, TaskEnd, TaskRecord
+
+from .listing import TaskFilter, TaskPage
+from .retention import Drop, Holdings
 
 
 class Store(Protocol):
@@ -36,6 +39,24 @@ class Store(Protocol):
 
     async def task(self, task_id: str) -> TaskRecord | None:
         """Return what is known under this id."""
+        ...
+
+    async def resolve(self, task_id: str, end: TaskEnd, resolution: Resolution) -> TaskRecord:
+        """Keep what somebody says of a task of unknown outcome, and return it; the first word
+        stands. NOT_FOUND; FAILED_PRECONDITION if the outcome is known, or resolved otherwise."""
+        ...
+
+    async def list_tasks(self, wanted: TaskFilter, before: int, at_most: int) -> TaskPage:
+        """Return a page of the tasks of ``wanted``, last accepted first; ``before`` 0 is the
+        first page. Tasks that come and go meanwhile move nothing from one page to another."""
+        ...
+
+    async def holdings(self) -> Holdings:
+        """Return how much there is of what may be dropped."""
+        ...
+
+    async def drop_ended(self, drop: Drop) -> int:
+        """Forget ended tasks, the longest ended first, and return how many it were."""
         ...
 
     async def unfinished(self) -> tuple[TaskRecord, ...]:

@@ -11,6 +11,7 @@ from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task
 from hourglass_services.executor.port import Submission, TaskResult
 
 REASON_OUTCOME_UNKNOWN = "TASK_OUTCOME_UNKNOWN"
+REASON_RESOLVED_AS_FAILED = "TASK_RESOLVED_AS_FAILED"
 
 
 class TaskState(Enum):
@@ -47,6 +48,16 @@ class TaskError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Who said of a task of unknown outcome what had become of it, and when."""
+
+    by: str
+    note: str
+    at: datetime
+    unknown_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
     """A task as the store has it. ``submission`` loses its payload when the task has ended."""
 
@@ -58,6 +69,7 @@ class TaskRecord:
     result: TaskResult | None = None
     error: TaskError | None = None
     finished_at: datetime | None = None
+    resolution: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +133,19 @@ def lost_in_a_crash(task_id: str) -> TaskEnd:
             "the executor stopped while a performer had it",
             reason=REASON_OUTCOME_UNKNOWN,
             hint="see the performer's logs; submit it under another id if it may run again",
+            metadata={"taskId": task_id},
+        ),
+    )
+
+
+def resolved_as_failed(task_id: str, resolution: Resolution) -> TaskEnd:
+    """Return the end of a task of which somebody said that it did not bring a result."""
+    return TaskEnd(
+        state=TaskState.FAILED,
+        error=TaskError(
+            code=Code.FAILED_PRECONDITION,
+            message=f"task {task_id} failed, says {resolution.by}: {resolution.note}",
+            reason=REASON_RESOLVED_AS_FAILED,
             metadata={"taskId": task_id},
         ),
     )

@@ -3,18 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_executor.deployers.deployment import DeploymentState
+from hourglass_executor.storage.listing import TaskFilter
 from hourglass_executor.storage.memory import MemoryStore
 from hourglass_executor.storage.port import Store
+from hourglass_executor.storage.retention import Drop
 from hourglass_executor.storage.sqlite.store import SqliteStore
-from hourglass_executor.tasks.lifecycle import TaskEnd, TaskState
+from hourglass_executor.tasks.lifecycle import Resolution, TaskEnd, TaskState
 from hourglass_services.executor.port import EnvironmentVariable, KeyReference
 
-from tests.support.executor_values import MOMENT, accepted, completed, deployment, failed, record
+from tests.support.executor_values import (
+    AVS,
+    MOMENT,
+    accepted,
+    completed,
+    deployment,
+    failed,
+    record,
+)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -145,3 +156,108 @@ async def test_a_deployment_replaces_another_in_one_step(store: Store) -> None:
     await store.drop_deployment("new")
     await store.drop_deployment("never there")
     assert await store.deployments() == ()
+
+
+# -- looked at by people
+
+
+async def test_a_list_has_pages_newest_first_and_no_content(store: Store) -> None:
+    for number in range(1, 8):
+        await store.accept(accepted(number))
+    await store.finish(accepted(3).task_id, completed(accepted(3)), MOMENT)  # moves nothing
+    seen: list[str] = []
+    before = 0
+    while True:
+        page = await store.list_tasks(TaskFilter(), before, 3)
+        seen += [task.task_id for task in page.tasks]
+        assert all(not task.submission.payload for task in page.tasks)
+        assert all(not task.result.output for task in page.tasks if task.result)
+        if before == 0:  # one that comes meanwhile is on a page that was turned already
+            await store.accept(accepted(99))
+        before = page.before
+        if not before:
+            break
+    assert seen == [accepted(number).task_id for number in range(7, 0, -1)]
+
+
+async def test_a_list_knows_avs_and_state(store: Store) -> None:
+    other = "0x" + "9" * 40
+    for number, avs in ((1, AVS), (2, other), (3, AVS)):
+        await store.accept(accepted(number, avs_address=avs))
+    await store.finish(accepted(3).task_id, failed(), MOMENT)
+
+    async def found(avs: str = "", *states: TaskState) -> list[int]:
+        wanted = TaskFilter(avs=avs, states=frozenset(states))
+        page = await store.list_tasks(wanted, 0, 10)
+        return [int(task.task_id, 16) for task in page.tasks]
+
+    assert await found(AVS) == [3, 1]
+    assert await found("", TaskState.ACCEPTED) == [2, 1]
+    assert await found(AVS, TaskState.FAILED, TaskState.UNKNOWN) == [3]
+
+
+# -- resolved by hand
+
+RESOLUTION = Resolution(by="ada", note="the log says so", at=MOMENT + timedelta(hours=1))
+
+
+async def test_what_somebody_said_of_an_unknown_outcome_is_kept_and_stands(store: Store) -> None:
+    task = accepted()
+    await store.accept(task)
+    await store.finish(task.task_id, failed(TaskState.UNKNOWN), MOMENT)
+    first = await store.resolve(task.task_id, completed(task), RESOLUTION)
+    assert first.state is TaskState.COMPLETED
+    assert first.result == completed(task).result
+    assert first.error is None
+    assert first.resolution == replace(RESOLUTION, unknown_since=MOMENT)
+    again = replace(RESOLUTION, by="bob")
+    assert await store.resolve(task.task_id, completed(task), again) == first
+    assert await store.task(task.task_id) == first
+    for other in (failed(), completed(task, b"else")):
+        with pytest.raises(HourglassError) as refused:
+            await store.resolve(task.task_id, other, again)
+        assert refused.value.reason == "TASK_RESOLVED_OTHERWISE"
+
+
+async def test_only_an_unknown_outcome_can_be_resolved(store: Store) -> None:
+    await store.accept(accepted(1))
+    await store.accept(accepted(2))
+    await store.finish(accepted(2).task_id, failed(), MOMENT)
+    reasons: list[str] = []
+    for number in (1, 2, 3):
+        with pytest.raises(HourglassError) as refused:
+            await store.resolve(accepted(number).task_id, failed(), RESOLUTION)
+        reasons.append(refused.value.reason)
+    assert reasons == ["TASK_NOT_UNKNOWN", "TASK_NOT_UNKNOWN", "TASK_NOT_FOUND"]
+
+
+# -- forgotten in the end
+
+
+async def test_the_longest_ended_go_first_and_no_more_than_asked(store: Store) -> None:
+    for number, minutes in ((1, 3), (2, 1), (3, 2), (4, 0)):
+        await store.accept(accepted(number))
+        await store.finish(accepted(number).task_id, failed(), MOMENT + timedelta(minutes=minutes))
+    drop = Drop(ended_before=MOMENT + timedelta(minutes=3), at_most=2)
+    assert await store.drop_ended(drop) == 2
+    assert [await store.task(accepted(n).task_id) is not None for n in (1, 2, 3, 4)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert await store.drop_ended(drop) == 1
+    assert await store.drop_ended(drop) == 0
+
+
+async def test_neither_running_tasks_nor_unknown_outcomes_are_dropped(store: Store) -> None:
+    await store.accept(accepted(1))
+    await store.accept(accepted(2))
+    await store.finish(accepted(2).task_id, failed(TaskState.UNKNOWN), MOMENT)
+    later = MOMENT + timedelta(days=1)
+    assert await store.drop_ended(Drop(ended_before=later, at_most=9)) == 0
+    held = await store.holdings()
+    assert (held.ended, held.unknown) == (0, 1)
+    assert held.size > 0
+    assert await store.drop_ended(Drop(ended_before=later, at_most=9, unknown_before=later)) == 1
+    assert await store.unfinished() == (accepted(1),)

@@ -22,7 +22,7 @@ from hourglass_executor.deployers.deployment import (
     DeploymentState,
     Mode,
 )
-from hourglass_executor.tasks.lifecycle import TaskError, TaskRecord, TaskState
+from hourglass_executor.tasks.lifecycle import Resolution, TaskError, TaskRecord, TaskState
 
 Row = tuple[Any, ...]
 
@@ -33,6 +33,29 @@ def task_to_row(task: TaskRecord) -> Row:
     submission["signature"] = task.submission.signature.hex()
     if (to := task.submission.addressee) is not None:
         submission["addressee"] = {"role": to.role.value, "instance": to.instance}
+    return (
+        task.task_id,
+        task.digest,
+        task.state.value,
+        _dump(submission),
+        payload,
+        *_outcome(task),
+        task.accepted_at.isoformat(),
+        *_ending(task),
+    )
+
+
+def end_to_row(task: TaskRecord) -> Row:
+    """Return what changes of an ended task's row, and its id: the columns of ``END_COLUMNS``."""
+    return (task.state.value, *_outcome(task), *_ending(task), task.task_id)
+
+
+END_COLUMNS = (
+    "state = ?, payload = x'', result = ?, output = ?, error = ?, finished_at = ?, resolution = ?"
+)
+
+
+def _outcome(task: TaskRecord) -> Row:
     result = output = None
     if task.result is not None:
         fields = asdict(task.result)
@@ -43,22 +66,17 @@ def task_to_row(task: TaskRecord) -> Row:
     error = None
     if task.error is not None:
         error = _dump({**asdict(task.error), "code": task.error.code.value})
-    return (
-        task.task_id,
-        task.digest,
-        task.state.value,
-        _dump(submission),
-        payload,
-        result,
-        output,
-        error,
-        task.accepted_at.isoformat(),
-        task.finished_at.isoformat() if task.finished_at else None,
-    )
+    return (result, output, error)
+
+
+def _ending(task: TaskRecord) -> Row:
+    finished_at = task.finished_at.isoformat() if task.finished_at else None
+    return (finished_at, None if task.resolution is None else _dump(asdict(task.resolution)))
 
 
 def task_from_row(row: Row) -> TaskRecord:
-    task_id, digest, state, submission, payload, result, output, error, accepted, finished = row
+    task_id, digest, state, submission, payload, *outcome = row
+    result, output, error, accepted, finished, resolution = outcome
     fields = orjson.loads(submission)
     fields["signature"] = bytes.fromhex(fields["signature"])
     if (to := fields.pop("addressee", None)) is not None:
@@ -72,6 +90,7 @@ def task_from_row(row: Row) -> TaskRecord:
         result=_result(result, output) if result is not None else None,
         error=_error(error) if error is not None else None,
         finished_at=datetime.fromisoformat(finished) if finished else None,
+        resolution=_resolution(resolution) if resolution is not None else None,
     )
 
 
@@ -80,6 +99,17 @@ def _result(text: str, output: bytes) -> TaskResult:
     for name in ("result_signature", "auth_signature"):
         fields[name] = bytes.fromhex(fields[name])
     return TaskResult(**fields, output=output)
+
+
+def _resolution(text: str) -> Resolution:
+    fields = orjson.loads(text)
+    since = fields.pop("unknown_since")
+    return Resolution(
+        by=fields["by"],
+        note=fields["note"],
+        at=datetime.fromisoformat(fields["at"]),
+        unknown_since=datetime.fromisoformat(since) if since else None,
+    )
 
 
 def _error(text: str) -> TaskError:

@@ -7,25 +7,34 @@ from pathlib import Path
 from typing import Self
 
 from hourglass_executor.deployers.deployment import DeploymentRecord
-from hourglass_executor.storage.rules import dispatched, finished, not_found
-from hourglass_executor.tasks.lifecycle import TaskEnd, TaskRecord
+from hourglass_executor.storage.listing import TaskFilter, TaskPage
+from hourglass_executor.storage.retention import Drop, Holdings
+from hourglass_executor.storage.rules import dispatched, finished, not_found, resolved
+from hourglass_executor.tasks.lifecycle import Resolution, TaskEnd, TaskRecord
 
-from .database import claim, open_database
-from .rows import deployment_from_row, deployment_to_row, task_from_row, task_to_row
+from .database import DATABASE, claim, open_database
+from .history import TASK, drop_ended, holdings, page
+from .reader import Reader
+from .rows import (
+    END_COLUMNS,
+    deployment_from_row,
+    deployment_to_row,
+    end_to_row,
+    task_from_row,
+    task_to_row,
+)
 from .writer import Writer
 
-_TASK = (
-    "task_id, digest, state, submission, payload, result, output, error, accepted_at, finished_at"
-)
 _DEPLOYMENT = "performer_id, avs, state, deployment, handle, created_at"
 
 
 class SqliteStore:
     """Implements ``Store`` in a directory that it holds alone; made by ``open``."""
 
-    def __init__(self, lock: int, writer: Writer) -> None:
+    def __init__(self, lock: int, writer: Writer, reader: Reader) -> None:
         self._lock = lock
         self._writer = writer
+        self._reader = reader
 
     @classmethod
     async def open(cls, directory: Path) -> Self:
@@ -38,7 +47,7 @@ class SqliteStore:
         except BaseException:
             os.close(lock)
             raise
-        return cls(lock, writer)
+        return cls(lock, writer, Reader(directory / DATABASE))
 
     @property
     def commits(self) -> int:
@@ -65,9 +74,26 @@ class SqliteStore:
 
     async def finish(self, task_id: str, end: TaskEnd, finished_at: datetime) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            _insert(connection, finished(_must_read(connection, task_id), end, finished_at))
+            _end(connection, finished(_must_read(connection, task_id), end, finished_at))
 
         await self._writer.run(work)
+
+    async def resolve(self, task_id: str, end: TaskEnd, resolution: Resolution) -> TaskRecord:
+        def work(connection: sqlite3.Connection) -> TaskRecord:
+            row = resolved(_must_read(connection, task_id), end, resolution)
+            _end(connection, row)
+            return row
+
+        return await self._writer.run(work)
+
+    async def list_tasks(self, wanted: TaskFilter, before: int, at_most: int) -> TaskPage:
+        return await self._reader.ask(lambda connection: page(connection, wanted, before, at_most))
+
+    async def holdings(self) -> Holdings:
+        return await self._reader.ask(holdings)
+
+    async def drop_ended(self, drop: Drop) -> int:
+        return await self._writer.run(lambda connection: drop_ended(connection, drop))
 
     async def forget(self, task_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -81,7 +107,7 @@ class SqliteStore:
     async def unfinished(self) -> tuple[TaskRecord, ...]:
         def work(connection: sqlite3.Connection) -> tuple[TaskRecord, ...]:
             rows = connection.execute(
-                f"SELECT {_TASK} FROM tasks WHERE state IN ('accepted', 'dispatched') "  # noqa: S608
+                f"SELECT {TASK} FROM tasks WHERE state IN ('accepted', 'dispatched') "  # noqa: S608
                 "ORDER BY accepted_at, rowid"
             )
             return tuple(map(task_from_row, rows))
@@ -119,6 +145,7 @@ class SqliteStore:
         if self._lock < 0:
             return
         try:
+            await self._reader.close()
             await self._writer.close()
         finally:
             lock, self._lock = self._lock, -1
@@ -127,7 +154,7 @@ class SqliteStore:
 
 def _read(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
     row = connection.execute(
-        f"SELECT {_TASK} FROM tasks WHERE task_id = ?",  # noqa: S608
+        f"SELECT {TASK} FROM tasks WHERE task_id = ?",  # noqa: S608
         (task_id,),
     ).fetchone()
     return None if row is None else task_from_row(row)
@@ -142,6 +169,11 @@ def _must_read(connection: sqlite3.Connection, task_id: str) -> TaskRecord:
 
 def _insert(connection: sqlite3.Connection, task: TaskRecord) -> None:
     connection.execute(
-        f"INSERT OR REPLACE INTO tasks ({_TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO tasks ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         task_to_row(task),
     )
+
+
+def _end(connection: sqlite3.Connection, task: TaskRecord) -> None:
+    """Write the end of a task into its row, which keeps its place in the order of acceptance."""
+    connection.execute(f"UPDATE tasks SET {END_COLUMNS} WHERE task_id = ?", end_to_row(task))  # noqa: S608
