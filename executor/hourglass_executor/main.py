@@ -29,7 +29,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from .api.challenge import Challenges
 from .api.deployments import Deployments, Times
 from .api.guard import ChallengeGuard
-from .api.inspection import Inspection
+from .api.inspection import Inspection, TapLimits
 from .api.results import Identity
 from .api.tasks import AvsPolicy, TaskService
 from .cluster import enter_kubernetes
@@ -175,7 +175,6 @@ class _Executor:
         )
         self.signer = signer.address
         self.guard = ChallengeGuard(challenges, settings.operator.address, clock)
-        self.inspection = Inspection(dispatcher, challenges, settings.operator.address)
         self.deployments = Deployments(
             store=store,
             dispatcher=dispatcher,
@@ -201,6 +200,17 @@ class _Executor:
             policies=_policies(settings),
             clock=clock,
             group=group,
+        )
+        self.inspection = Inspection(
+            dispatcher=dispatcher,
+            challenges=challenges,
+            operator_address=settings.operator.address,
+            store=store,
+            tasks=self.tasks,
+            clock=clock,
+            limits=TapLimits(
+                watchers=settings.inspection.taps, buffer=settings.inspection.tap_buffer
+            ),
         )
 
 

@@ -15,14 +15,17 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Addressee, Completed, Failed, OutcomeUnknown, Task
 from hourglass_common.runtime.logs import bind_to_logs, get_logger
 from hourglass_services.executor.port import Submission, TaskResult
+from hourglass_services.inspection.tasks import Resolved
 from hourglass_services.rpc.request_id import request_id
 
 from hourglass_executor.dispatch.dispatcher import Dispatcher
 from hourglass_executor.signing.port import Verifier
 from hourglass_executor.storage.port import Store
 from hourglass_executor.storage.recover import EndTask, ResumeTask, recover_tasks
+from hourglass_executor.storage.rules import not_found, only_unknown
 from hourglass_executor.tasks.admission import Join, Repeat, Run, admit, reused_id
 from hourglass_executor.tasks.lifecycle import (
+    Resolution,
     TaskEnd,
     TaskRecord,
     TaskState,
@@ -30,6 +33,7 @@ from hourglass_executor.tasks.lifecycle import (
     caller_left,
     is_signed,
     may_start_anew,
+    resolved_as_failed,
     unsuccessful_end,
 )
 from hourglass_executor.tasks.messages import submission_digest
@@ -149,6 +153,25 @@ class TaskService:
     @property
     def in_flight(self) -> int:
         return len(self._running)
+
+    async def resolve(self, task_id: str, said: Resolved) -> TaskRecord:
+        """Close a task whose outcome is unknown; errors as ``Store.resolve``."""
+        record = await self._store.task(task_id)
+        if record is None:
+            raise not_found(task_id)
+        only_unknown(record)
+        by_hand = Resolution(by=said.resolved_by, note=said.note, at=self._clock.wall())
+        if said.output is None:
+            end = resolved_as_failed(task_id, by_hand)
+        else:
+            bare = self._identity.unsigned(record.submission, said.output)
+            result = await self._identity.signed(record.submission, bare)
+            end = TaskEnd(state=TaskState.COMPLETED, result=result)
+        record = await self._store.resolve(task_id, end, by_hand)
+        log.warning(
+            "task resolved by hand", task_id=task_id, state=end.state.value, by=said.resolved_by
+        )
+        return record
 
     def _begin(self, submission: Submission, digest: bytes) -> "_Running":
         try:

@@ -1,44 +1,20 @@
 """ExecutorInspection's messages and its port's values, into each other."""
 
 from datetime import UTC, timedelta
-from enum import Enum
-from typing import Any, TypeVar
 
 from eigenlayer.hourglass.executor.v1 import inspection_pb2 as pb
 from hourglass_common.domain.endpoint import Role
 from hourglass_common.domain.health import HealthSource
 
 from .port import BreakerState, EndpointHealth, Endpoints, ExecutorEndpoint
-
-E = TypeVar("E", bound=Enum)
-
-
-class _Words:
-    """An enum of ours and one of the .proto, whose names are equal but for a prefix."""
-
-    def __init__(self, wire: Any, prefix: str, ours: type[Enum]) -> None:
-        self._numbers = {each: wire.Value(f"{prefix}_{each.name}") for each in ours}
-        self._ours = {number: each for each, number in self._numbers.items()}
-
-    def number(self, word: Enum) -> Any:
-        return self._numbers[word]
-
-    def word(self, number: int, unknown: E) -> E:
-        """Return our word; ``unknown`` for a number that this client is too old to know."""
-        found: Any = self._ours.get(number, unknown)
-        return found  # type: ignore[no-any-return]
-
-
-_ROLES = _Words(pb.EndpointRole, "ENDPOINT_ROLE", Role)
-_HEALTH = _Words(pb.EndpointHealth, "ENDPOINT_HEALTH", EndpointHealth)
-_SOURCES = _Words(pb.HealthSource, "HEALTH_SOURCE", HealthSource)
-_BREAKERS = _Words(pb.BreakerState, "BREAKER_STATE", BreakerState)
+from .words import BREAKERS, HEALTH, ROLES, SOURCES
 
 
 def endpoints_to_proto(found: Endpoints) -> pb.ListEndpointsResponse:
     return pb.ListEndpointsResponse(
         endpoints=[_to_proto(each) for each in found.endpoints],
         operator_address=found.operator_address,
+        waiting=found.waiting,
     )
 
 
@@ -46,6 +22,7 @@ def endpoints_from_proto(message: pb.ListEndpointsResponse) -> Endpoints:
     return Endpoints(
         operator_address=message.operator_address,
         endpoints=tuple(_from_proto(each) for each in message.endpoints),
+        waiting=dict(message.waiting),
     )
 
 
@@ -56,18 +33,24 @@ def _to_proto(found: ExecutorEndpoint) -> pb.ExecutorEndpoint:
         instance=found.instance,
         address=found.address,
         revision=found.revision,
-        role=_ROLES.number(found.role),
+        role=ROLES.number(found.role),
         connected=found.connected,
-        health=_HEALTH.number(found.health),
-        health_source=_SOURCES.number(found.health_source),
-        breaker=_BREAKERS.number(found.breaker),
+        health=HEALTH.number(found.health),
+        health_source=SOURCES.number(found.health_source),
+        breaker=BREAKERS.number(found.breaker),
         in_flight=found.in_flight,
         skipped=found.skipped,
         lost=found.lost,
+        sent=found.sent,
+        answered=found.answered,
+        failed=found.failed,
+        connection=found.connection,
     )
     message.latency.FromTimedelta(timedelta(seconds=found.latency_seconds))
     if found.last_health_check is not None:
         message.last_health_check.FromDatetime(found.last_health_check)
+    if found.breaker_until is not None:
+        message.breaker_until.FromDatetime(found.breaker_until)
     return message
 
 
@@ -79,14 +62,21 @@ def _from_proto(message: pb.ExecutorEndpoint) -> ExecutorEndpoint:
         instance=message.instance,
         address=message.address,
         revision=message.revision,
-        role=_ROLES.word(message.role, Role.RETIRED),
+        role=ROLES.word(message.role, Role.RETIRED),
         connected=message.connected,
-        health=_HEALTH.word(message.health, EndpointHealth.UNKNOWN),
-        health_source=_SOURCES.word(message.health_source, HealthSource.NONE),
-        breaker=_BREAKERS.word(message.breaker, BreakerState.OPEN),
+        health=HEALTH.word(message.health, EndpointHealth.UNKNOWN),
+        health_source=SOURCES.word(message.health_source, HealthSource.NONE),
+        breaker=BREAKERS.word(message.breaker, BreakerState.OPEN),
         in_flight=message.in_flight,
         skipped=message.skipped,
         latency_seconds=message.latency.ToTimedelta().total_seconds(),
         lost=message.lost,
         last_health_check=message.last_health_check.ToDatetime(UTC) if checked else None,
+        sent=message.sent,
+        answered=message.answered,
+        failed=message.failed,
+        breaker_until=message.breaker_until.ToDatetime(UTC)
+        if message.HasField("breaker_until")
+        else None,
+        connection=message.connection,
     )

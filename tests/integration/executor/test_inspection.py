@@ -8,6 +8,7 @@ from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.inspection.client import InspectionClient
 from hourglass_services.inspection.port import BreakerState, EndpointHealth
+from hourglass_services.inspection.tasks import Resolved
 from hourglass_services.rpc.channel import open_channel
 
 from tests.support.executor_process import running_executor
@@ -27,6 +28,8 @@ async def test_an_endpoint_is_told_with_its_health_breaker_and_tasks(tmp_path: P
         assert (one.in_flight, one.skipped, one.lost) == (0, "", 0)
         assert one.latency_seconds > 0
         assert one.last_health_check is not None
+        assert (one.sent, one.answered, one.failed) == (1, 1, 0)
+        assert (one.connection, one.breaker_until) == ("READY", None)
         assert (await client.list_endpoints("0x" + "9" * 40)).endpoints == ()
 
 
@@ -35,6 +38,17 @@ async def test_with_authentication_it_is_told_to_nobody_without_a_signed_token(
 ) -> None:
     given = settings(tmp_path, authentication={"enabled": True}, avsPerformers=[])
     async with running_executor(given) as at, open_channel(at.management) as channel:
-        with pytest.raises(HourglassError) as refused:
-            await InspectionClient(channel).list_endpoints()
-    assert refused.value.code is Code.UNAUTHENTICATED
+        client, task_id = InspectionClient(channel), submission().task_id
+        said = Resolved(output=None, resolved_by="ada", note="it broke")
+        for call in (
+            client.list_endpoints(),
+            client.get_task(task_id),
+            client.list_tasks(),
+            client.resolve_task(task_id, said),
+            client.explain(task_id=task_id),
+            client.explain(avs_address=AVS),
+            anext(client.tap()),
+        ):
+            with pytest.raises(HourglassError) as refused:
+                await call
+            assert refused.value.code is Code.UNAUTHENTICATED

@@ -113,6 +113,66 @@ BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 3
 """One task is let through to find out."""
 Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
 
+class _TaskState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_STATE_UNSPECIFIED: _TaskState.ValueType  # 0
+    TASK_STATE_ACCEPTED: _TaskState.ValueType  # 1
+    """Kept, and seen by no performer yet."""
+    TASK_STATE_DISPATCHED: _TaskState.ValueType  # 2
+    """A performer may have it."""
+    TASK_STATE_COMPLETED: _TaskState.ValueType  # 3
+    TASK_STATE_FAILED: _TaskState.ValueType  # 4
+    TASK_STATE_UNKNOWN: _TaskState.ValueType  # 5
+    """It may have run, or not: ResolveTask closes it."""
+
+class TaskState(_TaskState, metaclass=_TaskStateEnumTypeWrapper): ...
+
+TASK_STATE_UNSPECIFIED: TaskState.ValueType  # 0
+TASK_STATE_ACCEPTED: TaskState.ValueType  # 1
+"""Kept, and seen by no performer yet."""
+TASK_STATE_DISPATCHED: TaskState.ValueType  # 2
+"""A performer may have it."""
+TASK_STATE_COMPLETED: TaskState.ValueType  # 3
+TASK_STATE_FAILED: TaskState.ValueType  # 4
+TASK_STATE_UNKNOWN: TaskState.ValueType  # 5
+"""It may have run, or not: ResolveTask closes it."""
+Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
+
+class _StepKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StepKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STEP_KIND_UNSPECIFIED: _StepKind.ValueType  # 0
+    STEP_KIND_SENT: _StepKind.ValueType  # 1
+    STEP_KIND_WAITS: _StepKind.ValueType  # 2
+    """It waits for an instance."""
+    STEP_KIND_REFUSED: _StepKind.ValueType  # 3
+    STEP_KIND_NOT_MADE: _StepKind.ValueType  # 4
+    """It was given an instance whose connection broke before the call: it was not sent."""
+    STEP_KIND_CALL_ENDED: _StepKind.ValueType  # 5
+    STEP_KIND_FINISHED: _StepKind.ValueType  # 6
+    """In Tap alone: the task has its answer."""
+
+class StepKind(_StepKind, metaclass=_StepKindEnumTypeWrapper): ...
+
+STEP_KIND_UNSPECIFIED: StepKind.ValueType  # 0
+STEP_KIND_SENT: StepKind.ValueType  # 1
+STEP_KIND_WAITS: StepKind.ValueType  # 2
+"""It waits for an instance."""
+STEP_KIND_REFUSED: StepKind.ValueType  # 3
+STEP_KIND_NOT_MADE: StepKind.ValueType  # 4
+"""It was given an instance whose connection broke before the call: it was not sent."""
+STEP_KIND_CALL_ENDED: StepKind.ValueType  # 5
+STEP_KIND_FINISHED: StepKind.ValueType  # 6
+"""In Tap alone: the task has its answer."""
+Global___StepKind: _TypeAlias = StepKind  # noqa: Y015
+
 @_typing.final
 class ListEndpointsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -143,21 +203,47 @@ Global___ListEndpointsRequest: _TypeAlias = ListEndpointsRequest  # noqa: Y015
 class ListEndpointsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class WaitingEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ENDPOINTS_FIELD_NUMBER: _builtins.int
     OPERATOR_ADDRESS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     operator_address: _builtins.str
     """Address of the operator that the executor works for: it tells executors apart."""
     @_builtins.property
     def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExecutorEndpoint]: ...
+    @_builtins.property
+    def waiting(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """AVSs of which tasks wait for an instance, and how many."""
+
     def __init__(
         self,
         *,
         endpoints: _abc.Iterable[Global___ExecutorEndpoint] | None = ...,
         operator_address: _builtins.str = ...,
+        waiting: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "operator_address", b"operator_address"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "operator_address", b"operator_address", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,6 +270,11 @@ class ExecutorEndpoint(_message.Message):
     SKIPPED_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    BREAKER_UNTIL_FIELD_NUMBER: _builtins.int
+    CONNECTION_FIELD_NUMBER: _builtins.int
     performer_id: _builtins.str
     """The executor's own name for the deployment."""
     avs_address: _builtins.str
@@ -203,7 +294,15 @@ class ExecutorEndpoint(_message.Message):
     or AtCapacity; empty where it would take one.
     """
     lost: _builtins.int
-    """Tasks that ended without an answer."""
+    """Tasks that ended without an answer: their outcome is unknown."""
+    sent: _builtins.int
+    """Tasks that it was given, since it was connected first; of these ended with an answer, and with
+    an error of which the outcome is known.
+    """
+    answered: _builtins.int
+    failed: _builtins.int
+    connection: _builtins.str
+    """gRPC's word for the connection: IDLE, CONNECTING, READY, TRANSIENT_FAILURE or SHUTDOWN."""
     @_builtins.property
     def last_health_check(self) -> _timestamp_pb2.Timestamp:
         """When a health check was last answered; unset before the first."""
@@ -211,6 +310,10 @@ class ExecutorEndpoint(_message.Message):
     @_builtins.property
     def latency(self) -> _duration_pb2.Duration:
         """A moving average over tasks that were answered; zero before the first."""
+
+    @_builtins.property
+    def breaker_until(self) -> _timestamp_pb2.Timestamp:
+        """When the breaker lets a task through again; unset while it is closed."""
 
     def __init__(
         self,
@@ -230,11 +333,638 @@ class ExecutorEndpoint(_message.Message):
         skipped: _builtins.str = ...,
         latency: _duration_pb2.Duration | None = ...,
         lost: _builtins.int = ...,
+        sent: _builtins.int = ...,
+        answered: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        breaker_until: _timestamp_pb2.Timestamp | None = ...,
+        connection: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_health_check", b"last_health_check", "latency", b"latency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker_until", b"breaker_until", "last_health_check", b"last_health_check", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "avs_address", b"avs_address", "breaker", b"breaker", "connected", b"connected", "health", b"health", "health_source", b"health_source", "in_flight", b"in_flight", "instance", b"instance", "last_health_check", b"last_health_check", "latency", b"latency", "lost", b"lost", "performer_id", b"performer_id", "revision", b"revision", "role", b"role", "skipped", b"skipped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "answered", b"answered", "avs_address", b"avs_address", "breaker", b"breaker", "breaker_until", b"breaker_until", "connected", b"connected", "connection", b"connection", "failed", b"failed", "health", b"health", "health_source", b"health_source", "in_flight", b"in_flight", "instance", b"instance", "last_health_check", b"last_health_check", "latency", b"latency", "lost", b"lost", "performer_id", b"performer_id", "revision", b"revision", "role", b"role", "sent", b"sent", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecutorEndpoint: _TypeAlias = ExecutorEndpoint  # noqa: Y015
+
+@_typing.final
+class GetTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_CONTENT_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """0x and 64 hexadecimal digits, in any case."""
+    include_content: _builtins.bool
+    """Payload and output are in the answer only where this is set: they are the AVS's own business."""
+    @_builtins.property
+    def auth(self) -> _auth_pb2.AuthSignature: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        include_content: _builtins.bool = ...,
+        auth: _auth_pb2.AuthSignature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "include_content", b"include_content", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskRequest: _TypeAlias = GetTaskRequest  # noqa: Y015
+
+@_typing.final
+class GetTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> Global___ExecutorTask: ...
+    def __init__(
+        self,
+        *,
+        task: Global___ExecutorTask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskResponse: _TypeAlias = GetTaskResponse  # noqa: Y015
+
+@_typing.final
+class ListTasksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AVS_ADDRESS_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    avs_address: _builtins.str
+    """Only those of this AVS, in any case; empty means all."""
+    page_size: _builtins.int
+    """At most so many; 0 means 100."""
+    page_token: _builtins.str
+    """The token of the page before; empty for the first."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___TaskState.ValueType]:
+        """Only those in one of these states; empty means all."""
+
+    @_builtins.property
+    def auth(self) -> _auth_pb2.AuthSignature: ...
+    def __init__(
+        self,
+        *,
+        avs_address: _builtins.str = ...,
+        states: _abc.Iterable[Global___TaskState.ValueType] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        auth: _auth_pb2.AuthSignature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "avs_address", b"avs_address", "page_size", b"page_size", "page_token", b"page_token", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksRequest: _TypeAlias = ListTasksRequest  # noqa: Y015
+
+@_typing.final
+class ListTasksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty where there are no more."""
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExecutorTask]: ...
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___ExecutorTask] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
+
+@_typing.final
+class ResolveTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    @_builtins.property
+    def resolution(self) -> Global___Resolution: ...
+    @_builtins.property
+    def auth(self) -> _auth_pb2.AuthSignature: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        resolution: Global___Resolution | None = ...,
+        auth: _auth_pb2.AuthSignature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "resolution", b"resolution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "resolution", b"resolution", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveTaskRequest: _TypeAlias = ResolveTaskRequest  # noqa: Y015
+
+@_typing.final
+class Resolution(_message.Message):
+    """What became of a task, in somebody's words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    output: _builtins.bytes
+    """It completed with this output: the executor signs it and gives it to repeats."""
+    failed: _builtins.bool
+    """It brought no result: repeats get FAILED_PRECONDITION, reason TASK_RESOLVED_AS_FAILED."""
+    resolved_by: _builtins.str
+    """Who says so."""
+    note: _builtins.str
+    """How it is known; callers see it where the task failed."""
+    def __init__(
+        self,
+        *,
+        output: _builtins.bytes = ...,
+        failed: _builtins.bool = ...,
+        resolved_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "outcome", b"outcome", "output", b"output"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "note", b"note", "outcome", b"outcome", "output", b"output", "resolved_by", b"resolved_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["output", "failed"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___Resolution: _TypeAlias = Resolution  # noqa: Y015
+
+@_typing.final
+class ResolveTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> Global___ExecutorTask: ...
+    def __init__(
+        self,
+        *,
+        task: Global___ExecutorTask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveTaskResponse: _TypeAlias = ResolveTaskResponse  # noqa: Y015
+
+@_typing.final
+class ExecutorTask(_message.Message):
+    """One task as the executor keeps it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    AVS_ADDRESS_FIELD_NUMBER: _builtins.int
+    AGGREGATOR_ADDRESS_FIELD_NUMBER: _builtins.int
+    OPERATOR_SET_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ACCEPTED_AT_FIELD_NUMBER: _builtins.int
+    FINISHED_AT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    RESOLVED_FIELD_NUMBER: _builtins.int
+    ADDRESSEE_FIELD_NUMBER: _builtins.int
+    PAYLOAD_SIZE_FIELD_NUMBER: _builtins.int
+    OUTPUT_SIZE_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    avs_address: _builtins.str
+    aggregator_address: _builtins.str
+    operator_set_id: _builtins.int
+    reference_timestamp: _builtins.int
+    state: Global___TaskState.ValueType
+    addressee: _builtins.str
+    """The instances that its caller named by header, as in "staged and named x"; empty for any."""
+    payload_size: _builtins.int
+    """Sizes in bytes, in GetTask; the payload is kept until the task has ended."""
+    output_size: _builtins.int
+    payload: _builtins.bytes
+    """In GetTask, where include_content was set."""
+    output: _builtins.bytes
+    @_builtins.property
+    def accepted_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def finished_at(self) -> _timestamp_pb2.Timestamp:
+        """Unset while it runs."""
+
+    @_builtins.property
+    def failure(self) -> Global___TaskFailure:
+        """What callers get where it failed, or where its outcome is unknown."""
+
+    @_builtins.property
+    def resolved(self) -> Global___TaskResolution:
+        """What somebody said of it by hand."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        avs_address: _builtins.str = ...,
+        aggregator_address: _builtins.str = ...,
+        operator_set_id: _builtins.int = ...,
+        reference_timestamp: _builtins.int = ...,
+        state: Global___TaskState.ValueType = ...,
+        accepted_at: _timestamp_pb2.Timestamp | None = ...,
+        finished_at: _timestamp_pb2.Timestamp | None = ...,
+        failure: Global___TaskFailure | None = ...,
+        resolved: Global___TaskResolution | None = ...,
+        addressee: _builtins.str = ...,
+        payload_size: _builtins.int = ...,
+        output_size: _builtins.int = ...,
+        payload: _builtins.bytes = ...,
+        output: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "failure", b"failure", "finished_at", b"finished_at", "resolved", b"resolved"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "addressee", b"addressee", "aggregator_address", b"aggregator_address", "avs_address", b"avs_address", "failure", b"failure", "finished_at", b"finished_at", "operator_set_id", b"operator_set_id", "output", b"output", "output_size", b"output_size", "payload", b"payload", "payload_size", b"payload_size", "reference_timestamp", b"reference_timestamp", "resolved", b"resolved", "state", b"state", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecutorTask: _TypeAlias = ExecutorTask  # noqa: Y015
+
+@_typing.final
+class TaskFailure(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The name of gRPC's code, as in UNAVAILABLE."""
+    reason: _builtins.str
+    message: _builtins.str
+    hint: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "hint", b"hint", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskFailure: _TypeAlias = TaskFailure  # noqa: Y015
+
+@_typing.final
+class TaskResolution(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    RESOLVED_AT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_SINCE_FIELD_NUMBER: _builtins.int
+    resolved_by: _builtins.str
+    note: _builtins.str
+    @_builtins.property
+    def resolved_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def unknown_since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        resolved_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+        resolved_at: _timestamp_pb2.Timestamp | None = ...,
+        unknown_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resolved_at", b"resolved_at", "unknown_since", b"unknown_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "resolved_at", b"resolved_at", "resolved_by", b"resolved_by", "unknown_since", b"unknown_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskResolution: _TypeAlias = TaskResolution  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    AVS_ADDRESS_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    avs_address: _builtins.str
+    @_builtins.property
+    def auth(self) -> _auth_pb2.AuthSignature: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        avs_address: _builtins.str = ...,
+        auth: _auth_pb2.AuthSignature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "avs_address", b"avs_address", "subject", b"subject", "task_id", b"task_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "avs_address", b"avs_address", "subject", b"subject", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["task_id", "avs_address"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    FORESEEN_FIELD_NUMBER: _builtins.int
+    REMEMBERED_SINCE_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    """The answer in one sentence."""
+    waiting: _builtins.int
+    """How many tasks are sent before it, itself included, while it waits for an instance; for an AVS
+    how many wait.
+    """
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskStep]:
+        """What is remembered of the task, oldest first; of an AVS its last steps."""
+
+    @_builtins.property
+    def foreseen(self) -> Global___TaskStep:
+        """What would become of a task of this AVS that arrived now."""
+
+    @_builtins.property
+    def remembered_since(self) -> _timestamp_pb2.Timestamp:
+        """From when on steps are remembered; unset where none was forgotten since the executor's start."""
+
+    @_builtins.property
+    def task(self) -> Global___ExecutorTask:
+        """The task as it is kept, without payload and output; unset for an AVS."""
+
+    def __init__(
+        self,
+        *,
+        verdict: _builtins.str = ...,
+        steps: _abc.Iterable[Global___TaskStep] | None = ...,
+        foreseen: Global___TaskStep | None = ...,
+        remembered_since: _timestamp_pb2.Timestamp | None = ...,
+        task: Global___ExecutorTask | None = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreseen", b"foreseen", "remembered_since", b"remembered_since", "task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreseen", b"foreseen", "remembered_since", b"remembered_since", "steps", b"steps", "task", b"task", "verdict", b"verdict", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class TaskStep(_message.Message):
+    """One step of one task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    AVS_ADDRESS_FIELD_NUMBER: _builtins.int
+    PERFORMER_ID_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    CONSIDERED_FIELD_NUMBER: _builtins.int
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    TOOK_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    kind: Global___StepKind.ValueType
+    task_id: _builtins.str
+    avs_address: _builtins.str
+    performer_id: _builtins.str
+    """Where it went."""
+    instance: _builtins.str
+    address: _builtins.str
+    endpoints: _builtins.int
+    """How many there were."""
+    lost: _builtins.bool
+    """The call ended without an answer: nobody knows whether the task ran."""
+    state: Global___TaskState.ValueType
+    """How it ended, where kind is FINISHED."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def considered(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsideredEndpoint]:
+        """Every endpoint that was looked at, as it was at that moment; of very many the first ones."""
+
+    @_builtins.property
+    def failure(self) -> Global___TaskFailure:
+        """Why it was refused, or what its call ended with."""
+
+    @_builtins.property
+    def took(self) -> _duration_pb2.Duration:
+        """How long the call took; of a finished task the whole."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        kind: Global___StepKind.ValueType = ...,
+        task_id: _builtins.str = ...,
+        avs_address: _builtins.str = ...,
+        performer_id: _builtins.str = ...,
+        instance: _builtins.str = ...,
+        address: _builtins.str = ...,
+        considered: _abc.Iterable[Global___ConsideredEndpoint] | None = ...,
+        endpoints: _builtins.int = ...,
+        failure: Global___TaskFailure | None = ...,
+        lost: _builtins.bool = ...,
+        took: _duration_pb2.Duration | None = ...,
+        state: Global___TaskState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "failure", b"failure", "took", b"took"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "at", b"at", "avs_address", b"avs_address", "considered", b"considered", "endpoints", b"endpoints", "failure", b"failure", "instance", b"instance", "kind", b"kind", "lost", b"lost", "performer_id", b"performer_id", "state", b"state", "task_id", b"task_id", "took", b"took"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskStep: _TypeAlias = TaskStep  # noqa: Y015
+
+@_typing.final
+class ConsideredEndpoint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERFORMER_ID_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    performer_id: _builtins.str
+    instance: _builtins.str
+    address: _builtins.str
+    role: Global___EndpointRole.ValueType
+    skipped: _builtins.str
+    """Why it was not taken, as in ExecutorEndpoint; empty where it could have been."""
+    in_flight: _builtins.int
+    @_builtins.property
+    def latency(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        performer_id: _builtins.str = ...,
+        instance: _builtins.str = ...,
+        address: _builtins.str = ...,
+        role: Global___EndpointRole.ValueType = ...,
+        skipped: _builtins.str = ...,
+        in_flight: _builtins.int = ...,
+        latency: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "in_flight", b"in_flight", "instance", b"instance", "latency", b"latency", "performer_id", b"performer_id", "role", b"role", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsideredEndpoint: _TypeAlias = ConsideredEndpoint  # noqa: Y015
+
+@_typing.final
+class TapRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AVS_ADDRESS_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    avs_address: _builtins.str
+    """Only tasks of this AVS, in any case; empty means all."""
+    sample_rate: _builtins.float
+    """The share of tasks that is watched, of each all steps or none; 0 means 1, all of them."""
+    @_builtins.property
+    def auth(self) -> _auth_pb2.AuthSignature: ...
+    def __init__(
+        self,
+        *,
+        avs_address: _builtins.str = ...,
+        sample_rate: _builtins.float = ...,
+        auth: _auth_pb2.AuthSignature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "avs_address", b"avs_address", "sample_rate", b"sample_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TapRequest: _TypeAlias = TapRequest  # noqa: Y015
+
+@_typing.final
+class TapResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPENED_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def opened(self) -> Global___TapOpened:
+        """The first one: from now on everything is watched."""
+
+    @_builtins.property
+    def step(self) -> Global___TaskStep:
+        """Without the endpoints that were looked at: Explain has them."""
+
+    @_builtins.property
+    def missed(self) -> Global___TapMissed: ...
+    def __init__(
+        self,
+        *,
+        opened: Global___TapOpened | None = ...,
+        step: Global___TaskStep | None = ...,
+        missed: Global___TapMissed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "missed", b"missed", "opened", b"opened", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "missed", b"missed", "opened", b"opened", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["opened", "step", "missed"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___TapResponse: _TypeAlias = TapResponse  # noqa: Y015
+
+@_typing.final
+class TapOpened(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUFFER_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    buffer: _builtins.int
+    """How many steps are kept for a reader that is slower than they come."""
+    sample_rate: _builtins.float
+    def __init__(
+        self,
+        *,
+        buffer: _builtins.int = ...,
+        sample_rate: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "sample_rate", b"sample_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TapOpened: _TypeAlias = TapOpened  # noqa: Y015
+
+@_typing.final
+class TapMissed(_message.Message):
+    """At this place steps were lost, since nobody read those before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    steps: _builtins.int
+    def __init__(
+        self,
+        *,
+        steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TapMissed: _TypeAlias = TapMissed  # noqa: Y015

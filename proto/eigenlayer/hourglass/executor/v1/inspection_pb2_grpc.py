@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class ExecutorInspectionStub:
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking.
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
     """
 
     def __init__(self, channel):
@@ -40,15 +42,80 @@ class ExecutorInspectionStub:
                 request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsRequest.SerializeToString,
                 response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsResponse.FromString,
                 _registered_method=True)
+        self.GetTask = channel.unary_unary(
+                '/eigenlayer.hourglass.executor.v1.ExecutorInspection/GetTask',
+                request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskResponse.FromString,
+                _registered_method=True)
+        self.ListTasks = channel.unary_unary(
+                '/eigenlayer.hourglass.executor.v1.ExecutorInspection/ListTasks',
+                request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.ResolveTask = channel.unary_unary(
+                '/eigenlayer.hourglass.executor.v1.ExecutorInspection/ResolveTask',
+                request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/eigenlayer.hourglass.executor.v1.ExecutorInspection/Explain',
+                request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Tap = channel.unary_stream(
+                '/eigenlayer.hourglass.executor.v1.ExecutorInspection/Tap',
+                request_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapRequest.SerializeToString,
+                response_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapResponse.FromString,
+                _registered_method=True)
 
 
 class ExecutorInspectionServicer:
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking.
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
     """
 
     def ListEndpoints(self, request, context):
-        """All endpoints as they are now, by performer, instance and address. UNAUTHENTICATED where the
-        executor's authentication is on and fails, as in ExecutorManagementService.
+        """All endpoints as they are now, by performer, instance and address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTask(self, request, context):
+        """One task as it is kept. NOT_FOUND for an id that is not known, or not any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTasks(self, request, context):
+        """Tasks in pages, last accepted first, without payloads and outputs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveTask(self, request, context):
+        """Says by hand what became of a task whose outcome is unknown: repeats of its id get that answer
+        from then on. Saying the same again changes nothing. FAILED_PRECONDITION with reason
+        TASK_NOT_UNKNOWN for any other task, TASK_RESOLVED_OTHERWISE where somebody said something else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Why a task went where it went, waits, or was refused; or what would become of a task of an AVS
+        that arrived now. From memory: of the last few thousand steps, since the executor's start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Tap(self, request, context):
+        """What happens to tasks from now on, sampled, without payloads. A reader that is too slow loses
+        events and is told how many. RESOURCE_EXHAUSTED where too many watch already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +129,31 @@ def add_ExecutorInspectionServicer_to_server(servicer, server):
                     request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsRequest.FromString,
                     response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsResponse.SerializeToString,
             ),
+            'GetTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTask,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskResponse.SerializeToString,
+            ),
+            'ListTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTasks,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'ResolveTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveTask,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Tap': grpc.unary_stream_rpc_method_handler(
+                    servicer.Tap,
+                    request_deserializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapRequest.FromString,
+                    response_serializer=eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'eigenlayer.hourglass.executor.v1.ExecutorInspection', rpc_method_handlers)
@@ -71,7 +163,9 @@ def add_ExecutorInspectionServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExecutorInspection:
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking.
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
     """
 
     @staticmethod
@@ -91,6 +185,141 @@ class ExecutorInspection:
             '/eigenlayer.hourglass.executor.v1.ExecutorInspection/ListEndpoints',
             eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsRequest.SerializeToString,
             eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.executor.v1.ExecutorInspection/GetTask',
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.GetTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.executor.v1.ExecutorInspection/ListTasks',
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.executor.v1.ExecutorInspection/ResolveTask',
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ResolveTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eigenlayer.hourglass.executor.v1.ExecutorInspection/Explain',
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/eigenlayer.hourglass.executor.v1.ExecutorInspection/Tap',
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapRequest.SerializeToString,
+            eigenlayer_dot_hourglass_dot_executor_dot_v1_dot_inspection__pb2.TapResponse.FromString,
             options,
             channel_credentials,
             insecure,

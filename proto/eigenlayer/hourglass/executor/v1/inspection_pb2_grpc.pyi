@@ -27,29 +27,68 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExecutorInspectionStub:
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking."""
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExecutorInspectionAsyncStub: ...
     ListEndpoints: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ListEndpointsRequest, _inspection_pb2.ListEndpointsResponse]
-    """All endpoints as they are now, by performer, instance and address. UNAUTHENTICATED where the
-    executor's authentication is on and fails, as in ExecutorManagementService.
+    """All endpoints as they are now, by performer, instance and address."""
+    GetTask: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.GetTaskRequest, _inspection_pb2.GetTaskResponse]
+    """One task as it is kept. NOT_FOUND for an id that is not known, or not any more."""
+    ListTasks: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ListTasksRequest, _inspection_pb2.ListTasksResponse]
+    """Tasks in pages, last accepted first, without payloads and outputs."""
+    ResolveTask: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ResolveTaskRequest, _inspection_pb2.ResolveTaskResponse]
+    """Says by hand what became of a task whose outcome is unknown: repeats of its id get that answer
+    from then on. Saying the same again changes nothing. FAILED_PRECONDITION with reason
+    TASK_NOT_UNKNOWN for any other task, TASK_RESOLVED_OTHERWISE where somebody said something else.
+    """
+    Explain: _grpc.UnaryUnaryMultiCallable[_inspection_pb2.ExplainRequest, _inspection_pb2.ExplainResponse]
+    """Why a task went where it went, waits, or was refused; or what would become of a task of an AVS
+    that arrived now. From memory: of the last few thousand steps, since the executor's start.
+    """
+    Tap: _grpc.UnaryStreamMultiCallable[_inspection_pb2.TapRequest, _inspection_pb2.TapResponse]
+    """What happens to tasks from now on, sampled, without payloads. A reader that is too slow loses
+    events and is told how many. RESOURCE_EXHAUSTED where too many watch already.
     """
 
 @_typing.type_check_only
 class ExecutorInspectionAsyncStub(ExecutorInspectionStub):
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking."""
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEndpoints: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ListEndpointsRequest, _inspection_pb2.ListEndpointsResponse]  # type: ignore[assignment]
-    """All endpoints as they are now, by performer, instance and address. UNAUTHENTICATED where the
-    executor's authentication is on and fails, as in ExecutorManagementService.
+    """All endpoints as they are now, by performer, instance and address."""
+    GetTask: _aio.UnaryUnaryMultiCallable[_inspection_pb2.GetTaskRequest, _inspection_pb2.GetTaskResponse]  # type: ignore[assignment]
+    """One task as it is kept. NOT_FOUND for an id that is not known, or not any more."""
+    ListTasks: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ListTasksRequest, _inspection_pb2.ListTasksResponse]  # type: ignore[assignment]
+    """Tasks in pages, last accepted first, without payloads and outputs."""
+    ResolveTask: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ResolveTaskRequest, _inspection_pb2.ResolveTaskResponse]  # type: ignore[assignment]
+    """Says by hand what became of a task whose outcome is unknown: repeats of its id get that answer
+    from then on. Saying the same again changes nothing. FAILED_PRECONDITION with reason
+    TASK_NOT_UNKNOWN for any other task, TASK_RESOLVED_OTHERWISE where somebody said something else.
+    """
+    Explain: _aio.UnaryUnaryMultiCallable[_inspection_pb2.ExplainRequest, _inspection_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Why a task went where it went, waits, or was refused; or what would become of a task of an AVS
+    that arrived now. From memory: of the last few thousand steps, since the executor's start.
+    """
+    Tap: _aio.UnaryStreamMultiCallable[_inspection_pb2.TapRequest, _inspection_pb2.TapResponse]  # type: ignore[assignment]
+    """What happens to tasks from now on, sampled, without payloads. A reader that is too slow loses
+    events and is told how many. RESOURCE_EXHAUSTED where too many watch already.
     """
 
 class ExecutorInspectionServicer(metaclass=_abc_1.ABCMeta):
-    """What one executor knows of the instances it sends tasks to. Nothing is changed by asking."""
+    """What one executor knows of its tasks and of the instances it sends them to. Nothing is changed by
+    asking; ResolveTask alone writes. UNAUTHENTICATED where the executor's authentication is on and
+    fails, as in ExecutorManagementService: `auth` is a signed token of its GetChallengeToken.
+    """
 
     @_abc_1.abstractmethod
     def ListEndpoints(
@@ -57,8 +96,53 @@ class ExecutorInspectionServicer(metaclass=_abc_1.ABCMeta):
         request: _inspection_pb2.ListEndpointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inspection_pb2.ListEndpointsResponse, _abc.Awaitable[_inspection_pb2.ListEndpointsResponse]]:
-        """All endpoints as they are now, by performer, instance and address. UNAUTHENTICATED where the
-        executor's authentication is on and fails, as in ExecutorManagementService.
+        """All endpoints as they are now, by performer, instance and address."""
+
+    @_abc_1.abstractmethod
+    def GetTask(
+        self,
+        request: _inspection_pb2.GetTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.GetTaskResponse, _abc.Awaitable[_inspection_pb2.GetTaskResponse]]:
+        """One task as it is kept. NOT_FOUND for an id that is not known, or not any more."""
+
+    @_abc_1.abstractmethod
+    def ListTasks(
+        self,
+        request: _inspection_pb2.ListTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.ListTasksResponse, _abc.Awaitable[_inspection_pb2.ListTasksResponse]]:
+        """Tasks in pages, last accepted first, without payloads and outputs."""
+
+    @_abc_1.abstractmethod
+    def ResolveTask(
+        self,
+        request: _inspection_pb2.ResolveTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.ResolveTaskResponse, _abc.Awaitable[_inspection_pb2.ResolveTaskResponse]]:
+        """Says by hand what became of a task whose outcome is unknown: repeats of its id get that answer
+        from then on. Saying the same again changes nothing. FAILED_PRECONDITION with reason
+        TASK_NOT_UNKNOWN for any other task, TASK_RESOLVED_OTHERWISE where somebody said something else.
+        """
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _inspection_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inspection_pb2.ExplainResponse, _abc.Awaitable[_inspection_pb2.ExplainResponse]]:
+        """Why a task went where it went, waits, or was refused; or what would become of a task of an AVS
+        that arrived now. From memory: of the last few thousand steps, since the executor's start.
+        """
+
+    @_abc_1.abstractmethod
+    def Tap(
+        self,
+        request: _inspection_pb2.TapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inspection_pb2.TapResponse], _abc.AsyncIterator[_inspection_pb2.TapResponse]]:
+        """What happens to tasks from now on, sampled, without payloads. A reader that is too slow loses
+        events and is told how many. RESOURCE_EXHAUSTED where too many watch already.
         """
 
 def add_ExecutorInspectionServicer_to_server(servicer: ExecutorInspectionServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
