@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer._click.exceptions import UsageError  # typer exports only what it derives from
 
-from .commands import check, completion, performer, programs, report, task
+from .commands import check, completion, executor, performer, programs, report, task
 from .groups import Group
 from .session import Host
 from .target import Program
@@ -35,6 +35,7 @@ app = typer.Typer(
     **_SETTINGS,
 )
 programs.add_to(app)
+app.add_typer(executor.app, name="executor")
 app.add_typer(task.app, name="task")
 app.add_typer(performer.app, name="performer")
 

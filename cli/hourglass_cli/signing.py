@@ -16,7 +16,7 @@ def signed(submission: Submission, key: str) -> Submission:
 
     ``key`` is "0x" and 64 hexadecimal digits, or "@" and the name of a file that holds them.
     """
-    signer = _signer(key)
+    signer = signer_of(key, "--key")
     if submission.aggregator_address == NOBODY:
         submission = replace(submission, aggregator_address=signer.address)
     try:
@@ -26,13 +26,14 @@ def signed(submission: Submission, key: str) -> Submission:
     return replace(submission, signature=signer.sign_message(message))
 
 
-def _signer(key: str) -> EcdsaSigner:
+def signer_of(key: str, flag: str) -> EcdsaSigner:
+    """Return the signer of a key, or of "@" and its file; errors name ``flag``."""
     try:
         text = Path(key[1:]).read_text("ascii").strip() if key.startswith("@") else key
     except (OSError, UnicodeDecodeError) as exc:
-        raise invalid("--key", f"{key[1:]} can not be read") from exc
+        raise invalid(flag, f"{key[1:]} can not be read") from exc
     try:
         return EcdsaSigner(text)
     except ValueError:
         # Without the cause: its text could hold a part of the key.
-        raise invalid("--key", "a key is 0x and 64 hexadecimal digits, or @file") from None
+        raise invalid(flag, "a key is 0x and 64 hexadecimal digits, or @file") from None

@@ -1,4 +1,4 @@
-"""``hourglass dev | operator | executor | demo-performer``: the programs that keep running."""
+"""``hourglass dev | operator | demo-performer``: the programs that keep running."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,6 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(dev)
     app.command()(operator)
-    app.command()(executor)
     app.command(
         "demo-performer",
         add_help_option=False,
@@ -128,36 +127,6 @@ def operator(  # noqa: PLR0913  each is a flag
     raise typer.Exit(
         launch(
             "operator",
-            config_path=config,
-            flags=flags,
-        )
-    )
-
-
-def executor(
-    action: Annotated[
-        str, typer.Argument(metavar="[run]", help="run, which may be left out.")
-    ] = "run",
-    config: ConfigFile = None,
-    grpc_port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
-    performer_network_name: Annotated[
-        str | None, typer.Option(help="Docker network of the performers.")
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
-) -> None:
-    """Run an executor: it accepts tasks and routes each to a healthy performer."""
-    if action != "run":
-        raise typer.BadParameter(f"{action!r}: the only thing an executor does is run")
-    from hourglass_cli.launch import launch
-
-    flags = {
-        "grpcPort": grpc_port,
-        "performerNetworkName": performer_network_name,
-        "debug": debug or None,
-    }
-    raise typer.Exit(
-        launch(
-            "executor",
             config_path=config,
             flags=flags,
         )

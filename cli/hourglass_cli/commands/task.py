@@ -1,4 +1,4 @@
-"""``hourglass task``: submit a task to an executor."""
+"""``hourglass task``: submit a task to an executor, and look at those it keeps."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -7,7 +7,11 @@ import typer
 
 from hourglass_cli.groups import Group
 
-app = typer.Typer(help="Submit tasks.", no_args_is_help=True, rich_markup_mode=None, cls=Group)
+from . import task_look
+
+app = typer.Typer(
+    help="Submit tasks, and look at them.", no_args_is_help=True, rich_markup_mode=None, cls=Group
+)
 
 
 class TaskFormat(StrEnum):
@@ -19,7 +23,22 @@ class TaskFormat(StrEnum):
 
 @app.callback()
 def task() -> None:
-    """Submit tasks."""
+    """Submit tasks, and look at them."""
+
+
+for _name, _command in (
+    ("get", task_look.get),
+    ("list", task_look.list_),
+    ("resolve", task_look.resolve),
+):
+    app.command(_name)(_command)
+
+
+class Role(StrEnum):
+    """The roles by which instances are addressed."""
+
+    STAGED = "staged"
+    IN_SERVICE = "in-service"
 
 
 @app.command()
@@ -50,6 +69,10 @@ def submit(  # noqa: PLR0913  each flag is an argument
         int, typer.Option(min=0, help="Unix seconds of the aggregator's certificate; 0 is now.")
     ] = 0,
     block_number: Annotated[int, typer.Option(min=0, help="0 is the latest.")] = 0,
+    role: Annotated[
+        Role | None, typer.Option(help="Only an instance in this role may have it.")
+    ] = None,
+    instance: Annotated[str, typer.Option(help="Only the instance of this name may.")] = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for it.")] = 60.0,
     output: Annotated[TaskFormat, typer.Option("--output", "-o")] = TaskFormat.TEXT,
 ) -> None:
@@ -75,6 +98,14 @@ def submit(  # noqa: PLR0913  each flag is an argument
         reference_timestamp=reference_timestamp or int(SystemClock().wall().timestamp()),
         task_block_number=block_number,
     )
+    if role is not None or instance:
+        from dataclasses import replace
+
+        from hourglass_common.domain.task import Addressee
+        from hourglass_services.executor.addressing import ROLES
+
+        wanted = ROLES[(role or Role.IN_SERVICE).value]
+        submission = replace(submission, addressee=Addressee(wanted, instance))
     if key:
         from hourglass_cli.signing import signed
 
