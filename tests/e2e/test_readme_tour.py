@@ -23,6 +23,7 @@ def has_the_reader_s_ports() -> bool:
 
 TOURS = (
     "README.md",
+    "docs/how-to/look-into-an-executor.md",
     "docs/how-to/roll-out.md",
     "docs/how-to/use-the-command-line.md",
     "docs/how-to/use-the-control-api.md",

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 from hourglass_services.executor.client import ExecutorClient
@@ -62,17 +63,24 @@ async def test_tasks_and_endpoints_are_shown_to_the_operator_s_key_alone(tmp_pat
 
 async def test_a_tap_follows_the_tasks_of_an_executor(tmp_path: Path) -> None:
     async with running_executor(settings(tmp_path)) as at, open_channel(at.grpc) as channel:
-        following = asyncio.ensure_future(
-            line("executor", "tap", "--count", "3", "--executor", at.management)
+        words = ("executor", "tap", "--count", "3", "--executor", at.management)
+        following = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hourglass_cli.main", *words),
+            stdout=asyncio.subprocess.PIPE,
         )
-        number = 0
-        while not following.done():
-            number += 1
-            await ExecutorClient(channel).submit(submission(number), timeout_seconds=20)
-        told = await following
-    assert told.status == 0, told.err
-    steps = [each for each in told.out.splitlines() if re.match(r"\d\d:\d\d:", each)]
-    assert len(steps) == 3
+        reading = asyncio.ensure_future(following.communicate())
+        try:
+            for number in range(1, 50_000):
+                await ExecutorClient(channel).submit(submission(number), timeout_seconds=20)
+                if reading.done():
+                    break
+            out, _ = await asyncio.wait_for(reading, 10)
+        finally:
+            if following.returncode is None:
+                following.kill()
+                await following.wait()
+    steps = out.decode().splitlines()
+    assert (following.returncode, len(steps)) == (0, 3)
     assert all(re.search(r"Sent|CallEnded|Finished", each) for each in steps)
 
 
