@@ -10,10 +10,11 @@ effects. What holds after every ``handle``:
 - an endpoint that left its set is disconnected once its last call has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from hourglass_common.domain.endpoint import Endpoint
+from hourglass_common.domain.errors import HourglassError
 
 from . import roles
 from .breaker import Closed, Verdict, admit, record
@@ -29,6 +30,7 @@ from .events import (
     EndpointsChanged,
     Event,
     HealthChanged,
+    HedgeWanted,
     PerformerDrained,
     PerformerRemoved,
     Permit,
@@ -41,7 +43,7 @@ from .events import (
     Wait,
     key_of,
 )
-from .policy import RouterPolicy, WhenNoneReady
+from .policy import RouterPolicy
 from .pool import Pool, unknown_avs
 from .slot import EndpointView, Slot
 
@@ -51,8 +53,12 @@ _NOTHING: tuple[Effect, ...] = ()
 class Router:
     """All endpoints and all waiting tasks of one executor."""
 
-    def __init__(self, policy: RouterPolicy) -> None:
+    def __init__(
+        self, policy: RouterPolicy, policies: Mapping[str, RouterPolicy] | None = None
+    ) -> None:
+        """``policies`` are those of AVSs that have their own, by AVS in lower case."""
         self._policy = policy
+        self._policies = policies or {}
         self._pools: dict[str, Pool] = {}
         self._slots: dict[EndpointKey, Slot] = {}
         self._avs_of: dict[str, str] = {}  # by performer
@@ -66,6 +72,8 @@ class Router:
         match event:
             case TaskArrived():
                 return self._arrived(event, now, u)
+            case HedgeWanted():
+                return self._hedged(event, now, u)
             case CallEnded() | CallNotMade():
                 return self._ended(event, now, u)
             case Tick():
@@ -104,9 +112,23 @@ class Router:
     def takes_tasks(self, avs: str, now: float) -> bool:
         """Whether a task of ``avs`` that arrives now is sent at once, were none before it."""
         pool = self._pools.get(avs)
-        return pool is not None and any(
-            slot.skipped(now, self._policy.concurrency) is None for slot in pool.usable
-        )
+        return pool is not None and any(slot.skipped(now) is None for slot in pool.usable)
+
+    def refusal(
+        self, avs: str, deadline: float, now: float, held: int = 0
+    ) -> HourglassError | None:
+        """Return why a task of ``avs`` that arrives now would be refused; None if it would not.
+
+        ``held`` counts the caller's tasks of ``avs`` that have not ended, those included that it
+        has not let arrive yet.
+        """
+        pool = self._pools.get(avs)
+        if pool is None:
+            return unknown_avs(avs)
+        full = held >= len(pool.usable) * pool.policy.concurrency
+        if not full and self.takes_tasks(avs, now):
+            return None
+        return pool.refusal(deadline, now, held)
 
     def in_flight(self, performer_id: str) -> int:
         return sum(
@@ -117,7 +139,7 @@ class Router:
 
     def views(self, now: float) -> tuple[EndpointView, ...]:
         """Return every endpoint, those that are only finishing their calls included."""
-        return tuple(slot.view(now, self._policy.concurrency) for slot in self._slots.values())
+        return tuple(slot.view(now) for slot in self._slots.values())
 
     def waiting(self) -> dict[str, int]:
         """Return how many tasks wait, by AVS."""
@@ -150,17 +172,22 @@ class Router:
             return (Reject(task.ticket, pool.too_late(now)),)
         if not pool.queue and (slot := pool.pick(task.avoid, now, u)) is not None:
             return (self._send(task, slot, now),)
-        if not pool.usable and self._policy.when_none_ready is WhenNoneReady.FAIL:
-            return (Reject(task.ticket, pool.none_ready(now)),)
         effects = self._pump(pool, now, u) if pool.queue else []
-        if len(pool.queue) >= self._policy.queue:
-            return (*effects, Reject(task.ticket, pool.full()))
+        if (refusal := pool.refusal(task.deadline, now, 0)) is not None:
+            return (*effects, Reject(task.ticket, refusal))
         pool.enqueue(task)
         self._queued[task.ticket] = pool
         return (*effects, Wait(task.ticket, task.deadline), *self._pump(pool, now, u))
 
-    def _send(self, task: TaskArrived, slot: Slot, now: float) -> Send:
-        slot.breaker, leave = admit(slot.breaker, now=now, policy=self._policy.breaker)
+    def _hedged(self, task: HedgeWanted, now: float, u: float) -> Sequence[Effect]:
+        pool = self._pools.get(task.avs)
+        if pool is None or pool.queue or task.deadline <= now:
+            return _NOTHING
+        slot = pool.pick(task.avoid, now, u, elsewhere_only=True)
+        return _NOTHING if slot is None else (self._send(task, slot, now),)
+
+    def _send(self, task: TaskArrived | HedgeWanted, slot: Slot, now: float) -> Send:
+        slot.breaker, leave = admit(slot.breaker, now=now, policy=slot.policy.breaker)
         assert leave is not None, "a picked slot admits a call"
         self._permits_given += 1
         permit = Permit(self._permits_given, slot.key, leave, now, task.deadline)
@@ -177,14 +204,14 @@ class Router:
         if isinstance(event, CallNotMade):
             slot.sent -= 1
         else:
-            verdict = self._policy.verdict(event.code)
+            verdict = Verdict.NEUTRAL if event.excused else slot.policy.verdict(event.code)
             slot.count(event.code, event.lost)
             if event.lost:
                 self._count_lost(slot.endpoint)
             if event.code is None:
                 slot.latency = slot.latency.measured(now - permit.sent_at, now)
         slot.breaker = record(
-            slot.breaker, permit.breaker, verdict, now=now, u=u, policy=self._policy.breaker
+            slot.breaker, permit.breaker, verdict, now=now, u=u, policy=slot.policy.breaker
         )
         if slot.leaving and not slot.permits:
             return (self._forget(slot),)
@@ -238,10 +265,9 @@ class Router:
         if slot is None:
             return _NOTHING
         if isinstance(event, ConnectionChanged):
-            slot.connected = event.connected
+            slot.observe(now=now, u=u, connected=event.connected)
         else:
-            slot.health = event.health
-        slot.refresh()
+            slot.observe(now=now, u=u, health=event.health)
         pool = self._pools.get(slot.avs)
         if pool is None:
             return _NOTHING
@@ -253,7 +279,10 @@ class Router:
         if self._avs_of.get(event.performer_id, event.avs) != event.avs:
             effects.extend(self._removed(event.performer_id))
         self._avs_of[event.performer_id] = event.avs
-        pool = self._pools.setdefault(event.avs, Pool(event.avs, self._policy))
+        pool = self._pools.get(event.avs)
+        if pool is None:
+            policy = self._policies.get(event.avs, self._policy)
+            pool = self._pools[event.avs] = Pool(event.avs, policy)
         pool.performers.add(event.performer_id)
         wanted = {key_of(e): e for e in event.endpoints if roles.is_connected(e.role)}
         for slot in [s for s in pool.slots if s.endpoint.performer_id == event.performer_id]:
@@ -270,7 +299,8 @@ class Router:
         return effects
 
     def _add(self, key: EndpointKey, endpoint: Endpoint, pool: Pool) -> None:
-        slot = Slot(endpoint, key, pool.avs, draining=endpoint.performer_id in self._drained)
+        drained = endpoint.performer_id in self._drained
+        slot = Slot(endpoint, key, pool.avs, pool.policy, draining=drained)
         slot.refresh()
         self._slots[key] = slot
         pool.slots.append(slot)
@@ -280,7 +310,7 @@ class Router:
         if slot.leaving:  # it comes back before its last call has ended
             slot.leaving = False
         if slot not in pool.slots:
-            slot.avs = pool.avs
+            slot.avs, slot.policy = pool.avs, pool.policy
             pool.slots.append(slot)
         slot.draining = endpoint.performer_id in self._drained
         slot.refresh()
