@@ -6,7 +6,7 @@ The router's state is read and written without a wait in between; everything tha
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from types import TracebackType
@@ -31,6 +31,7 @@ from hourglass_executor.routing.events import (
     EndpointKey,
     EndpointsChanged,
     Event,
+    HedgeWanted,
     PerformerDrained,
     PerformerRemoved,
     Reject,
@@ -42,6 +43,7 @@ from hourglass_executor.routing.events import (
     Wait,
 )
 from hourglass_executor.routing.health import HealthPolicy, HealthStatus
+from hourglass_executor.routing.hedging import HedgePolicy, RecentLatencies
 from hourglass_executor.routing.policy import RouterPolicy
 from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
 from hourglass_executor.routing.router import Router
@@ -49,6 +51,7 @@ from hourglass_executor.routing.slot import EndpointView
 
 from .endpoints import Link
 from .metrics import DispatchMetrics
+from .second_attempt import Call, first_answer
 
 log = get_logger(__name__)
 
@@ -63,6 +66,7 @@ class DispatchPolicy:
     health: HealthPolicy = field(default_factory=HealthPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     retry_backoff: Backoff = field(default_factory=lambda: Backoff(minimum=0.1, maximum=2.0))
+    hedge: HedgePolicy = field(default_factory=HedgePolicy)
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
 
 
@@ -75,17 +79,23 @@ class Dispatcher:
         clock: Clock,
         rng: Random,
         policy: DispatchPolicy | None = None,
+        policies: Mapping[str, DispatchPolicy] | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
+        """``policies`` are those of AVSs that have their own, by AVS in lower case."""
         self._clock = clock
         self._rng = rng
         self._policy = policy or DispatchPolicy()
-        self._router = Router(self._policy.router)
+        self._policies = policies or {}
+        self._router = Router(
+            self._policy.router, {avs: own.router for avs, own in self._policies.items()}
+        )
         self._metrics = DispatchMetrics(
             registry or CollectorRegistry(), endpoints=self.snapshot, waiting=self._router.waiting
         )
         self._links: dict[EndpointKey, Link] = {}
         self._budgets: dict[str, RetryBudget] = {}
+        self._latencies: dict[str, RecentLatencies] = {}
         self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
         self._tickets = 0
         self._group: asyncio.TaskGroup | None = None
@@ -208,7 +218,7 @@ class Dispatcher:
     ) -> TaskOutcome:
         unknown: OutcomeUnknown | None = None  # what a repeated task must not hide
         avoid: frozenset[EndpointKey] = frozenset()
-        retry = self._policy.retry
+        policy = self._policy_of(task.avs)
         attempt = 1
         while True:
             answer = await self._route(task, deadline, avoid)
@@ -219,8 +229,8 @@ class Dispatcher:
             if isinstance(answer, Reject):
                 return unknown or Failed(answer.error, executed=False)
             if attempt == 1:
-                self._budgets[task.avs] = self._budget(task.avs).first_attempt(retry)
-            end = await self._call(answer, task, deadline)
+                self._budgets[task.avs] = self._budget(task.avs).first_attempt(policy.retry)
+            end = await self._call_once_or_twice(answer, task, deadline)
             outcome = end.outcome
             if isinstance(outcome, OutcomeUnknown):
                 unknown = outcome
@@ -229,7 +239,7 @@ class Dispatcher:
                 return unknown if surely_not_run and unknown else outcome
             self._metrics.retried(task.avs)
             avoid |= {answer.permit.key}
-            await asyncio.sleep(self._policy.retry_backoff.delay(attempt, self._rng.random()))
+            await asyncio.sleep(policy.retry_backoff.delay(attempt, self._rng.random()))
             attempt += 1
 
     async def _prepare(
@@ -258,18 +268,27 @@ class Dispatcher:
                     return False
             case outcome:
                 assert_never(outcome)
-        if attempt >= self._policy.retry.attempts or self._clock.monotonic() >= deadline:
+        if (
+            attempt >= self._policy_of(task.avs).retry.attempts
+            or self._clock.monotonic() >= deadline
+        ):
             return False
         if self._stopped or not self._router.knows(task.avs):
             return False
-        left = self._budget(task.avs).retry()
+        return self._spend(task.avs)
+
+    def _spend(self, avs: str) -> bool:
+        left = self._budget(avs).retry()
         if left is None:
             return False
-        self._budgets[task.avs] = left
+        self._budgets[avs] = left
         return True
 
     def _budget(self, avs: str) -> RetryBudget:
-        return self._budgets.get(avs) or RetryBudget.full(self._policy.retry)
+        return self._budgets.get(avs) or RetryBudget.full(self._policy_of(avs).retry)
+
+    def _policy_of(self, avs: str) -> DispatchPolicy:
+        return self._policies.get(avs, self._policy)
 
     async def _route(self, task: Task, deadline: float, avoid: frozenset[EndpointKey]) -> Answer:
         """Return a Send whose connection is there at this moment, or a Reject."""
@@ -305,6 +324,34 @@ class Dispatcher:
                 self._handle(TaskWithdrawn(ticket))
             raise
 
+    async def _call_once_or_twice(self, send: Send, task: Task, deadline: float) -> CallEnd:
+        hedge = self._policy_of(task.avs).hedge
+        first = self._call(send, task, deadline)
+        if not task.idempotent or not hedge.is_on:
+            return await first
+        delay = hedge.after(self._latencies.setdefault(task.avs, RecentLatencies()))
+        if delay is None:
+            return await first
+        return await first_answer(first, delay, lambda: self._hedge(send, task, deadline))
+
+    def _hedge(self, first: Send, task: Task, deadline: float) -> Call | None:
+        """Return a second call, to another instance; None where none is free or allowed."""
+        if self._stopped or self._budget(task.avs).retry() is None:
+            return None
+        self._tickets += 1
+        avoid = frozenset({first.permit.key})
+        send = self._handle(HedgeWanted(self._tickets, task.avs, deadline, avoid))
+        if not isinstance(send, Send):
+            return None
+        link = self._links[send.permit.key]
+        if not link.is_ready():
+            link.prober.connection_lost()
+            self._handle(CallNotMade(send.permit))
+            return None
+        self._spend(task.avs)
+        self._metrics.hedged(task.avs)
+        return self._call(send, task, deadline)
+
     async def _call(self, send: Send, task: Task, deadline: float) -> CallEnd:
         """Make the call that ``send`` permits; nothing waits between the two."""
         link = self._links[send.permit.key]
@@ -319,6 +366,8 @@ class Dispatcher:
             ended = CallEnded(send.permit, end.code, lost)
             if end.code is None:
                 link.prober.call_succeeded()
+                if (latencies := self._latencies.get(task.avs)) is not None:
+                    latencies.add(self._clock.monotonic() - send.permit.sent_at)
             return end
         finally:
             self._handle(ended)
@@ -328,7 +377,7 @@ class Dispatcher:
     def _handle(self, first: Event) -> Answer | None:
         """Let the router take in an event, carry out what follows; return its answer, if any,
         to the task that has just arrived."""
-        arrived = first.ticket if isinstance(first, TaskArrived) else None
+        arrived = first.ticket if isinstance(first, TaskArrived | HedgeWanted) else None
         answer: Answer | None = None
         events: deque[Event] = deque((first,))
         while events:
@@ -409,9 +458,10 @@ class Dispatcher:
         return True
 
     def _forget_unserved(self) -> None:
-        for avs in {*self._budgets, *self._metrics.counted()}:
+        for avs in {*self._budgets, *self._latencies, *self._metrics.counted()}:
             if not self._router.knows(avs):
                 self._budgets.pop(avs, None)
+                self._latencies.pop(avs, None)
                 self._metrics.forget(avs)
 
 

@@ -38,6 +38,12 @@ class DispatchMetrics(Collector):
             ("avs",),
             registry=registry,
         )
+        self._hedges = Counter(
+            "executor_hedges",
+            "Second attempts beside a first one that is still out.",
+            ("avs",),
+            registry=registry,
+        )
         registry.register(self)
 
     def task_ended(self, avs: str, code: str, seconds: float) -> None:
@@ -48,6 +54,10 @@ class DispatchMetrics(Collector):
         self._codes.setdefault(avs, set())
         self._retries.labels(avs).inc()
 
+    def hedged(self, avs: str) -> None:
+        self._codes.setdefault(avs, set())
+        self._hedges.labels(avs).inc()
+
     def counted(self) -> tuple[str, ...]:
         """Return the AVSs that have series."""
         return tuple(self._codes)
@@ -57,6 +67,7 @@ class DispatchMetrics(Collector):
         for code in self._codes.pop(avs, set[str]()):
             self._seconds.remove(avs, code)
         self._retries.remove_by_labels({"avs": avs})
+        self._hedges.remove_by_labels({"avs": avs})
 
     def collect(self) -> Iterator[Metric]:
         labels = ("avs", "performer", "instance")
