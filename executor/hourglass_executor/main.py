@@ -39,7 +39,7 @@ from .deployers.docker.deployer import DockerDeployer
 from .deployers.docker.options import docker_options
 from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
-from .dispatch.dispatcher import Dispatcher
+from .dispatch.dispatcher import Dispatcher, DispatchPolicy
 from .settings import ExecutorSettings
 from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable
 from .signing.keys import open_signer
@@ -96,7 +96,13 @@ async def _run(
         store = await _open_store(settings)
         stack.push_async_callback(store.close)  # first in, last out
         dispatcher = await stack.enter_async_context(
-            Dispatcher(clock=clock, rng=rng, registry=registry)
+            Dispatcher(
+                clock=clock,
+                rng=rng,
+                policy=settings.routing.policy(),
+                policies=_routing(settings),
+                registry=registry,
+            )
         )
         group = await stack.enter_async_context(_Background())
         signer = await stack.enter_async_context(
@@ -347,6 +353,14 @@ def _policies(settings: ExecutorSettings) -> dict[str, AvsPolicy]:
             queue_when_none_ready=one.when_none_ready == "Queue",
         )
         for one in settings.avs_performers
+    }
+
+
+def _routing(settings: ExecutorSettings) -> dict[str, DispatchPolicy]:
+    return {
+        one.avs_address: settings.routing_of(one).policy()
+        for one in settings.avs_performers
+        if one.routing is not None
     }
 
 

@@ -424,7 +424,7 @@ class Dispatcher:
             report=self._handle,
             clock=self._clock,
             rng=self._rng,
-            health=self._policy.health,
+            health=self._policy_of(self._router.avs_of(endpoint.performer_id)).health,
             max_message_bytes=self._policy.max_message_bytes,
         )
         self._links[link.key] = link

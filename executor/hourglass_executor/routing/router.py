@@ -130,6 +130,10 @@ class Router:
             return None
         return pool.refusal(deadline, now, held)
 
+    def avs_of(self, performer_id: str) -> str:
+        """Return the AVS that ``performer_id`` serves; "" where it is not known."""
+        return self._avs_of.get(performer_id, "")
+
     def in_flight(self, performer_id: str) -> int:
         return sum(
             len(slot.permits)
