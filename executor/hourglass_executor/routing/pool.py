@@ -101,7 +101,7 @@ class Pool:
             for slot in self.usable
             if not isinstance(slot.breaker, Closed) and len(slot.permits) < self.policy.concurrency
         )
-        return min(self.earliest_deadline, *probes) if self.usable else self.earliest_deadline
+        return min((self.earliest_deadline, *probes))
 
     # -- who may not wait
 

@@ -84,3 +84,11 @@ def test_a_place_that_falls_free_goes_to_the_one_who_waits_the_longest() -> None
     assert [effect.ticket for effect in sent] == [first.ticket]
     late = r.handle(TaskArrived(999, AVS, r.now + 10))
     assert isinstance(late[-1], Wait)
+
+
+def test_a_task_that_waits_for_busy_instances_alone_has_a_time_to_look_again() -> None:
+    r = RouterOnVirtualTime(RouterPolicy(concurrency=1))
+    r.serve("a")
+    r.send()
+    r.task(seconds=7)
+    assert r.router.next_wakeup() == r.now + 7
