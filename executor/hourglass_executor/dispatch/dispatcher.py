@@ -52,6 +52,7 @@ from hourglass_executor.routing.slot import EndpointView
 from .endpoints import Link
 from .metrics import DispatchMetrics
 from .second_attempt import Call, first_answer
+from .standstill import BEAT, Standstill
 
 log = get_logger(__name__)
 
@@ -103,6 +104,8 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._changed = asyncio.Event()
+        self._standstill = Standstill(clock.monotonic())
+        self._beat_timer: asyncio.TimerHandle | None = None
         self.on_change: Callable[[Event], None] | None = None
         """Told each event but the arrival of a task, once it is carried out; does not raise."""
 
@@ -110,6 +113,8 @@ class Dispatcher:
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
+        self._standstill = Standstill(self._clock.monotonic())
+        self._beat()
         for link in self._links.values():
             link.start(self._group)
         return self
@@ -122,8 +127,9 @@ class Dispatcher:
     ) -> None:
         assert self._group is not None
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._beat_timer):
+            if timer is not None:
+                timer.cancel()
         for ticket in tuple(self._waiting):
             self._handle(TaskWithdrawn(ticket))
             self._answer(Reject(ticket, _stopping()))
@@ -363,7 +369,8 @@ class Dispatcher:
                 timeout_seconds=deadline - self._clock.monotonic(),
             )
             lost = isinstance(end.outcome, OutcomeUnknown)
-            ended = CallEnded(send.permit, end.code, lost)
+            excused = self._standstill.excuses(send.permit.sent_at, self._clock.monotonic())
+            ended = CallEnded(send.permit, end.code, lost, excused and end.code is not None)
             if end.code is None:
                 link.prober.call_succeeded()
                 if (latencies := self._latencies.get(task.avs)) is not None:
@@ -442,6 +449,10 @@ class Dispatcher:
         if at != float("inf"):
             delay = max(0.0, at - self._clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _beat(self) -> None:
+        self._standstill.beat(self._clock.monotonic())
+        self._beat_timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, float("inf")
