@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hourglass_executor.routing.health import HealthStatus
 from hourglass_executor.routing.slot import EndpointView
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -80,14 +81,22 @@ class DispatchMetrics(Collector):
         usable = GaugeMetricFamily(
             "executor_endpoint_usable", "1 where the next task could go.", labels=labels
         )
+        connected = GaugeMetricFamily(
+            "executor_endpoint_connected", "1 while its channel is READY.", labels=labels
+        )
+        serving = GaugeMetricFamily(
+            "executor_endpoint_serving", "1 while its health is SERVING.", labels=labels
+        )
         for view in self._endpoints():
             values = (view.avs, view.performer_id, view.instance)
             in_flight.add_metric(values, view.in_flight)
             breaker.add_metric(values, _BREAKER_VALUE[view.breaker])
             usable.add_metric(values, 1.0 if view.skipped is None else 0.0)
+            connected.add_metric(values, float(view.connected))
+            serving.add_metric(values, float(view.health is HealthStatus.SERVING))
         queued = GaugeMetricFamily(
             "executor_queue", "Tasks that wait for an instance.", labels=("avs",)
         )
         for avs, count in self._waiting().items():
             queued.add_metric((avs,), count)
-        yield from (in_flight, breaker, usable, queued)
+        yield from (in_flight, breaker, usable, connected, serving, queued)
