@@ -39,12 +39,14 @@ from .deployers.docker.deployer import DockerDeployer
 from .deployers.docker.options import docker_options
 from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
-from .dispatch.dispatcher import Dispatcher, DispatchPolicy
+from .dispatch.dispatcher import Dispatcher
+from .dispatch.policy import DispatchPolicy
 from .settings import ExecutorSettings
 from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable
 from .signing.keys import open_signer
 from .signing.port import Signer, Verifier
 from .storage.memory import MemoryStore
+from .storage.metrics import StoreMetrics
 from .storage.port import Store
 from .storage.sqlite.store import SqliteStore
 
@@ -93,7 +95,7 @@ async def _run(
 ) -> None:
     clock, rng = SystemClock(), Random()  # noqa: S311  jitter, not secrets
     async with AsyncExitStack() as stack:
-        store = await _open_store(settings)
+        store = await _open_store(settings, registry)
         stack.push_async_callback(store.close)  # first in, last out
         dispatcher = await stack.enter_async_context(
             Dispatcher(
@@ -278,13 +280,13 @@ async def _stop(
         log.warning("tasks left behind by the stop", tasks=left.result())
 
 
-async def _open_store(settings: ExecutorSettings) -> Store:
+async def _open_store(settings: ExecutorSettings, registry: CollectorRegistry) -> Store:
     if settings.storage.keeps_nothing:
         log.warning("nothing is kept: a restart forgets tasks and deployments", storage="memory")
         return MemoryStore()
     if settings.storage.type == "badger":
         log.info("badger is kept as SQLite", directory=str(settings.store_directory))
-    return await SqliteStore.open(settings.store_directory)
+    return await SqliteStore.open(settings.store_directory, StoreMetrics(registry).committed)
 
 
 async def _enter_deployers(

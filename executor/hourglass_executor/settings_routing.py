@@ -6,7 +6,7 @@ from hourglass_common.domain.backoff import Backoff
 from hourglass_common.domain.errors import Code
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from .dispatch.dispatcher import DispatchPolicy
+from .dispatch.policy import DispatchPolicy
 from .duration import Duration, seconds
 from .routing.breaker import BreakerPolicy
 from .routing.health import HealthPolicy

@@ -131,9 +131,9 @@ _ROUTING = (
 _DISPATCHING = (
     Mutant(
         "executor: a task of unknown outcome is sent again",
-        DISPATCHER,
-        "if not task.idempotent or end.code is",
-        "if end.code is",
+        f"{EXECUTOR}/dispatch/ends.py",
+        "return idempotent and end.code is not",
+        "return end.code is not",
         ONE_TASK,
         "test_a_status_that_a_broken_connection_can_give_proves_nothing",
     ),

@@ -7,19 +7,17 @@ The router's state is read and written without a wait in between; everything tha
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import Self, assert_never
 
-from hourglass_common.domain.backoff import Backoff
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.endpoint import Endpoint
-from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
+from hourglass_common.domain.errors import Code
+from hourglass_common.domain.task import Failed, OutcomeUnknown, Task, TaskOutcome
 from hourglass_common.runtime.logs import get_logger
-from hourglass_services.performer.channel import DEFAULT_MAX_MESSAGE_BYTES
-from hourglass_services.performer.client import REASON_NOT_STARTED, CallEnd
+from hourglass_services.performer.client import CallEnd
 from prometheus_client import CollectorRegistry
 
 from hourglass_executor.routing.drain import DrainReport
@@ -42,33 +40,22 @@ from hourglass_executor.routing.events import (
     Ticket,
     Wait,
 )
-from hourglass_executor.routing.health import HealthPolicy, HealthStatus
-from hourglass_executor.routing.hedging import HedgePolicy, RecentLatencies
-from hourglass_executor.routing.policy import RouterPolicy
-from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
+from hourglass_executor.routing.health import HealthStatus
+from hourglass_executor.routing.hedging import RecentLatencies
+from hourglass_executor.routing.retry_budget import RetryBudget
 from hourglass_executor.routing.router import Router
 from hourglass_executor.routing.slot import EndpointView
 
 from .endpoints import Link
+from .ends import allows_another, code_of, stopping
 from .metrics import DispatchMetrics
+from .policy import DispatchPolicy
 from .second_attempt import Call, first_answer
 from .standstill import BEAT, Standstill
 
 log = get_logger(__name__)
 
 Answer = Send | Reject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchPolicy:
-    """Every setting of routing and dispatch; ``max_message_bytes`` bounds a task either way."""
-
-    router: RouterPolicy = field(default_factory=RouterPolicy)
-    health: HealthPolicy = field(default_factory=HealthPolicy)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    retry_backoff: Backoff = field(default_factory=lambda: Backoff(minimum=0.1, maximum=2.0))
-    hedge: HedgePolicy = field(default_factory=HedgePolicy)
-    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
 
 
 class Dispatcher:
@@ -132,7 +119,7 @@ class Dispatcher:
                 timer.cancel()
         for ticket in tuple(self._waiting):
             self._handle(TaskWithdrawn(ticket))
-            self._answer(Reject(ticket, _stopping()))
+            self._answer(Reject(ticket, stopping()))
         for link in self._links.values():
             link.stop()
         await self._group.__aexit__(kind, error, traceback)
@@ -216,7 +203,7 @@ class Dispatcher:
         outcome = await self._attempts(task, deadline, before_send)
         if self._router.knows(task.avs):
             seconds = self._clock.monotonic() - began
-            self._metrics.task_ended(task.avs, _code_of(outcome), seconds)
+            self._metrics.task_ended(task.avs, code_of(outcome), seconds)
         return outcome
 
     async def _attempts(
@@ -263,21 +250,10 @@ class Dispatcher:
         return usable
 
     def _may_send_again(self, task: Task, end: CallEnd, attempt: int, deadline: float) -> bool:
-        match end.outcome:
-            case Completed():
-                return False
-            case Failed(error, executed):
-                if executed or error.reason != REASON_NOT_STARTED:
-                    return False
-            case OutcomeUnknown():
-                if not task.idempotent or end.code is Code.DEADLINE_EXCEEDED:
-                    return False
-            case outcome:
-                assert_never(outcome)
-        if (
-            attempt >= self._policy_of(task.avs).retry.attempts
-            or self._clock.monotonic() >= deadline
-        ):
+        if not allows_another(end, idempotent=task.idempotent):
+            return False
+        attempts = self._policy_of(task.avs).retry.attempts
+        if attempt >= attempts or self._clock.monotonic() >= deadline:
             return False
         if self._stopped or not self._router.knows(task.avs):
             return False
@@ -302,7 +278,7 @@ class Dispatcher:
             self._tickets += 1
             ticket = self._tickets
             if self._group is None or self._stopped:
-                return Reject(ticket, _stopping())
+                return Reject(ticket, stopping())
             answer = self._handle(TaskArrived(ticket, task.avs, deadline, avoid))
             if answer is None:
                 answer = await self._wait_for_answer(ticket)
@@ -378,8 +354,6 @@ class Dispatcher:
             return end
         finally:
             self._handle(ended)
-
-    # -- the router
 
     def _handle(self, first: Event) -> Answer | None:
         """Let the router take in an event, carry out what follows; return its answer, if any,
@@ -474,23 +448,3 @@ class Dispatcher:
                 self._budgets.pop(avs, None)
                 self._latencies.pop(avs, None)
                 self._metrics.forget(avs)
-
-
-def _stopping() -> HourglassError:
-    return HourglassError(
-        Code.UNAVAILABLE,
-        "the executor is not dispatching tasks: it is starting or stopping",
-        reason="DISPATCHER_STOPPED",
-        hint="the task was not run; send it again",
-        retry_after=1.0,
-    )
-
-
-def _code_of(outcome: TaskOutcome) -> str:
-    match outcome:
-        case Completed():
-            return "OK"
-        case Failed(error) | OutcomeUnknown(error):
-            return error.code.value
-        case _:
-            assert_never(outcome)

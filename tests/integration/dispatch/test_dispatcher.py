@@ -15,7 +15,8 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, TaskOutcome
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.breaker import BreakerPolicy
 from hourglass_executor.routing.health import HealthStatus
 from hourglass_executor.routing.policy import RouterPolicy

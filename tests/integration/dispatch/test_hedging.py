@@ -9,7 +9,8 @@ import grpc
 import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from hourglass_common.domain.task import Completed, OutcomeUnknown
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.hedging import HedgePolicy
 from hourglass_executor.routing.policy import RouterPolicy
 from hourglass_executor.routing.retry_budget import RetryPolicy

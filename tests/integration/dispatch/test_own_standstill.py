@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 from hourglass_common.domain.task import OutcomeUnknown
-from hourglass_executor.dispatch.dispatcher import DispatchPolicy
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.breaker import BreakerPolicy
 from hourglass_executor.routing.policy import RouterPolicy
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hourglass_common.domain.errors import Code
-from hourglass_executor.dispatch.dispatcher import DispatchPolicy
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.breaker import Verdict
 from hourglass_executor.settings_routing import Routing
 from pydantic import ValidationError
