@@ -154,10 +154,10 @@ _DISPATCHING = (
         "test_the_deadline_goes_with_the_task",
     ),
     Mutant(
-        "executor: a repeat costs the budget nothing",
+        "executor: a repeat costs half of what it should",
         f"{EXECUTOR}/routing/retry_budget.py",
         "RetryBudget(self.tokens - 1.0)",
-        "RetryBudget(self.tokens)",
+        "RetryBudget(self.tokens - 0.5)",
         f"{UNIT}/test_retry_budget.py",
         "test_a_few_retries_are_free",
     ),
