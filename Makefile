@@ -34,6 +34,7 @@ lint: $(VENV)/.installed  ## style, types, walls, and drift of everything genera
 	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_operator_reference.py --check
 	$(BIN)/python scripts/generate_executor_reference.py --check
+	$(BIN)/python scripts/generate_routing_reference.py --check
 	$(BIN)/python scripts/generate_command_reference.py --check
 	$(BIN)/python scripts/generate_rbac.py --check
 	$(BIN)/python scripts/generate_admission.py --check
@@ -57,6 +58,7 @@ crd: $(VENV)/.installed  ## generate the CRD and its reference page from the Pyt
 reference: $(VENV)/.installed  ## write the pages about metrics, reasons, settings and commands
 	$(BIN)/python scripts/generate_operator_reference.py
 	$(BIN)/python scripts/generate_executor_reference.py
+	$(BIN)/python scripts/generate_routing_reference.py
 	$(BIN)/python scripts/generate_command_reference.py
 
 rbac: $(VENV)/.installed  ## generate the operator's roles from its rules

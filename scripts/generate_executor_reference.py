@@ -187,6 +187,8 @@ def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     if default in (None, "", (), {}):
         return ""
+    if isinstance(default, tuple):
+        return ", ".join(f"`{one}`" for one in default)
     if _type(field) == "duration":
         return f"`{default:g}s`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -40,12 +40,14 @@ from .deployers.docker.options import docker_options
 from .deployers.port import Deployer
 from .deployers.process import ProcessDeployer
 from .dispatch.dispatcher import Dispatcher
+from .dispatch.policy import DispatchPolicy
 from .routing.decisions import DecisionLog
 from .settings import ExecutorSettings
 from .signing.ecdsa import AcceptAll, Aggregator, AggregatorTable
 from .signing.keys import open_signer
 from .signing.port import Signer, Verifier
 from .storage.memory import MemoryStore
+from .storage.metrics import StoreMetrics
 from .storage.port import Store
 from .storage.sqlite.store import SqliteStore
 from .storage.sweeper import Sweeper
@@ -95,12 +97,14 @@ async def _run(
 ) -> None:
     clock, rng = SystemClock(), Random()  # noqa: S311  jitter, not secrets
     async with AsyncExitStack() as stack:
-        store = await _open_store(settings)
+        store = await _open_store(settings, registry)
         stack.push_async_callback(store.close)  # first in, last out
         dispatcher = await stack.enter_async_context(
             Dispatcher(
                 clock=clock,
                 rng=rng,
+                policy=settings.routing.policy(),
+                policies=_routing(settings),
                 registry=registry,
                 decisions=DecisionLog(settings.inspection.decisions),
             )
@@ -291,13 +295,13 @@ async def _stop(
         log.warning("tasks left behind by the stop", tasks=left.result())
 
 
-async def _open_store(settings: ExecutorSettings) -> Store:
+async def _open_store(settings: ExecutorSettings, registry: CollectorRegistry) -> Store:
     if settings.storage.keeps_nothing:
         log.warning("nothing is kept: a restart forgets tasks and deployments", storage="memory")
         return MemoryStore()
     if settings.storage.type == "badger":
         log.info("badger is kept as SQLite", directory=str(settings.store_directory))
-    return await SqliteStore.open(settings.store_directory)
+    return await SqliteStore.open(settings.store_directory, StoreMetrics(registry).committed)
 
 
 async def _enter_deployers(
@@ -366,6 +370,14 @@ def _policies(settings: ExecutorSettings) -> dict[str, AvsPolicy]:
             queue_when_none_ready=one.when_none_ready == "Queue",
         )
         for one in settings.avs_performers
+    }
+
+
+def _routing(settings: ExecutorSettings) -> dict[str, DispatchPolicy]:
+    return {
+        one.avs_address: settings.routing_of(one).policy()
+        for one in settings.avs_performers
+        if one.routing is not None
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from hourglass_common.runtime.settings import Settings
 from hourglass_services.rpc.address import is_loopback
 from hourglass_services.rpc.channel import ChannelSecurity
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from .duration import Duration, ReferenceDuration
@@ -21,6 +21,7 @@ from .settings_inspection import Inspection
 from .settings_keys import Operator
 from .settings_kubernetes import PerformerKubernetes, PerformerOptions
 from .settings_retention import Retention
+from .settings_routing import Routing
 from .settings_sections import (
     Address,
     Env,
@@ -58,6 +59,7 @@ class AvsPerformer(Section):
     cancel_on_disconnect: bool = False
     when_none_ready: Literal["Queue", "Fail"] = "Queue"
     replicas: int = Field(default=1, ge=1, le=100)
+    routing: Routing | None = None
 
     @field_validator("process_type", mode="before")
     @classmethod
@@ -82,6 +84,15 @@ class AvsPerformer(Section):
     def _replicas_said_once(self) -> "AvsPerformer":
         if "replicas" in self.model_fields_set and "replicas" in self.kubernetes.spec:
             raise ValueError("replicas is given twice: leave out kubernetes.replicas")
+        return self
+
+    @model_validator(mode="after")
+    def _may_run_twice_where_hedged(self) -> "AvsPerformer":
+        if self.routing is not None and self.routing.hedging.is_on and not self.idempotent:
+            raise ValueError(
+                "routing.hedging sends a task twice: say idempotent: true if its tasks may run "
+                "twice, or leave hedging out"
+            )
         return self
 
 
@@ -245,6 +256,7 @@ class ExecutorSettings(Settings):
     contracts: Any = None
     override_contracts: Any = None
     avs_performers: tuple[AvsPerformer, ...] = ()
+    routing: Routing = Routing()
     allow_mixed_modes: bool = False
     kubernetes: Kubernetes | None = None
     processes: Processes = Processes()
@@ -295,6 +307,18 @@ class ExecutorSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _routing_fits(self) -> "ExecutorSettings":
+        for one in self.avs_performers:
+            try:
+                self.routing_of(one)
+            except ValidationError as error:
+                found = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(
+                    f"routing of AVS {one.avs_address}, together with that of all: {found}"
+                ) from None
+        return self
+
+    @model_validator(mode="after")
     def _modes_fit(self) -> "ExecutorSettings":
         modes = {one.deployment_mode for one in self.avs_performers}
         if len(modes) > 1 and not self.allow_mixed_modes:
@@ -315,6 +339,10 @@ class ExecutorSettings(Settings):
         modes = {one.deployment_mode for one in self.avs_performers}
         others = self.kubernetes is not None or self.processes.allow
         return self.docker is not None or "docker" in modes or not (modes or others)
+
+    def routing_of(self, performer: AvsPerformer) -> Routing:
+        """Return how tasks of the AVS of ``performer`` are routed."""
+        return performer.routing.over(self.routing) if performer.routing else self.routing
 
     def stops_on_exit(self, mode: str) -> bool:
         """Whether performers of a mode end with the executor, or are left for its next start."""

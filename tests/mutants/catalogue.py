@@ -7,6 +7,7 @@ fail; without the change it passes.
 
 from tests.mutants.access import ACCESS_CATALOGUE
 from tests.mutants.control import CONTROL_CATALOGUE
+from tests.mutants.executor import EXECUTOR_CATALOGUE
 from tests.mutants.mutant import Mutant
 from tests.mutants.policy import POLICY_CATALOGUE
 from tests.mutants.watching import WATCHING_CATALOGUE
@@ -410,4 +411,5 @@ CATALOGUE = (
     *ACCESS_CATALOGUE,
     *POLICY_CATALOGUE,
     *WATCHING_CATALOGUE,
+    *EXECUTOR_CATALOGUE,
 )

@@ -7,8 +7,10 @@ from hourglass_executor.routing.breaker import (
     Open,
     Verdict,
     admit,
+    recall,
     record,
     reinstate,
+    trip,
 )
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -50,6 +52,20 @@ class AnyTrafficAgainstABreaker(RuleBasedStateMachine):
         self.state = reinstate(self.state)
         assert isinstance(self.state, Closed)
 
+    @rule(u=st.floats(0, 0.999))
+    def it_flaps(self, u: float) -> None:
+        self.state = trip(self.state, now=self.now, u=u, policy=POLICY)
+        assert not isinstance(self.state, Closed)
+
+    @rule()
+    def another_process_comes_up(self) -> None:
+        self.state = recall(self.state, now=self.now)
+
+    @invariant()
+    def it_is_never_open_for_longer_than_the_longest_wait(self) -> None:
+        if isinstance(self.state, Open):
+            assert self.state.retry_at <= self.now + POLICY.backoff.maximum
+
     @invariant()
     def the_breaker_is_never_wedged(self) -> None:
         later = self.now + max(POLICY.backoff.maximum, POLICY.probe_timeout)
@@ -69,6 +85,8 @@ class AnyTrafficAgainstABreaker(RuleBasedStateMachine):
     def fewer_failures_than_it_takes_are_counted(self) -> None:
         if isinstance(self.state, Closed):
             assert self.state.failures < POLICY.trip_after
+            share = self.state.recent.bit_count() / POLICY.window
+            assert share < POLICY.failure_share
 
 
 AnyTrafficAgainstABreaker.TestCase.settings = settings(max_examples=150, deadline=None)

@@ -14,6 +14,7 @@ from hourglass_executor.routing.events import (
     EndpointsChanged,
     Event,
     HealthChanged,
+    HedgeWanted,
     PerformerDrained,
     PerformerRemoved,
     Permit,
@@ -52,13 +53,21 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
             queue=3,
             when_none_ready=self.when_none_ready,
         )
-        self.router = Router(self.policy)
+        self.own = RouterPolicy(
+            breaker=BreakerPolicy(trip_after=3, failure_share=0.5, window=5, probe_timeout=5),
+            concurrency=1,
+            queue=2,
+            flaps=2,
+            when_none_ready=self.when_none_ready,
+        )
+        self.router = Router(self.policy, {"0xb": self.own})
         self.now = 0.0
         self.u = 0.0
         self.tickets = 0
         self.permits: list[Permit] = []
         self.waiting: dict[int, tuple[str, float]] = {}
         self.answered: set[int] = set()
+        self.sent: set[int] = set()
         self.connected: set[EndpointKey] = set()
 
     def handle(self, event: Event) -> None:
@@ -66,6 +75,7 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
             match effect:
                 case Send(ticket, permit, endpoint):
                     self.end_of(ticket)
+                    self.sent.add(ticket)
                     self.permits.append(permit)
                     assert key_of(endpoint) == permit.key
                     assert permit.key in self.connected
@@ -84,6 +94,9 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
                 case Disconnect(key):
                     self.connected.remove(key)
                     assert all(permit.key != key for permit in self.permits)
+
+    def policy_of(self, avs: str) -> RouterPolicy:
+        return self.own if avs == "0xb" else self.policy
 
     def end_of(self, ticket: int) -> None:
         assert ticket not in self.answered, "a task is sent or rejected, once"
@@ -154,12 +167,36 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
         self.handle(TaskArrived(self.tickets, avs, self.now + seconds, avoid))
         assert self.tickets in self.answered or self.tickets in self.waiting
 
+    @rule(
+        avs=st.sampled_from(["0xa", "0xb", "0xc"]),
+        seconds=st.floats(-1, 30),
+        avoid=st.frozensets(st.sampled_from([key_of(e) for e in ENDPOINTS]), max_size=3),
+    )
+    def a_second_attempt_is_wanted(
+        self, avs: str, seconds: float, avoid: frozenset[EndpointKey]
+    ) -> None:
+        self.tickets += 1
+        before = len(self.permits)
+        self.handle(HedgeWanted(self.tickets, avs, self.now + seconds, avoid))
+        assert self.tickets not in self.waiting
+        assert all(permit.key not in avoid for permit in self.permits[before:])
+
+    @rule(avs=st.sampled_from(["0xa", "0xb", "0xc"]), seconds=st.floats(0.1, 30))
+    def a_task_that_is_not_refused_beforehand_is_taken(self, avs: str, seconds: float) -> None:
+        refused = self.router.refusal(avs, self.now + seconds, self.now)
+        self.tickets += 1
+        self.handle(TaskArrived(self.tickets, avs, self.now + seconds))
+        is_in = self.tickets in self.waiting or self.tickets in self.sent
+        assert (refused is None) == is_in
+
     @precondition(lambda self: self.permits)
-    @rule(code=st.sampled_from(CODES), lost=st.booleans(), data=st.data())
-    def a_call_ends(self, code: Code | None, lost: bool, data: st.DataObject) -> None:
+    @rule(code=st.sampled_from(CODES), lost=st.booleans(), excused=st.booleans(), data=st.data())
+    def a_call_ends(
+        self, code: Code | None, lost: bool, excused: bool, data: st.DataObject
+    ) -> None:
         permit = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
-        self.handle(CallEnded(permit, code, lost))
-        self.handle(CallEnded(permit, code, lost))  # a second time changes nothing
+        self.handle(CallEnded(permit, code, lost, excused))
+        self.handle(CallEnded(permit, code, lost, excused))  # a second time changes nothing
 
     @precondition(lambda self: self.permits)
     @rule(data=st.data())
@@ -182,7 +219,8 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
             out[permit.key] = out.get(permit.key, 0) + 1
         for view in self.router.views(self.now):
             key = (view.performer_id, view.instance, view.address)
-            assert view.in_flight == out.pop(key, 0) <= self.policy.concurrency
+            assert view.in_flight == out.pop(key, 0) <= self.policy_of(view.avs).concurrency
+            assert view.sent == view.answered + view.failed + view.lost + view.in_flight
         assert not out
 
     @invariant()
@@ -192,7 +230,7 @@ class AnyTrafficThroughARouter(RuleBasedStateMachine):
         for avs, _ in self.waiting.values():
             mine[avs] = mine.get(avs, 0) + 1
         assert counts == mine
-        assert all(count <= self.policy.queue for count in counts.values())
+        assert all(count <= self.policy_of(avs).queue for avs, count in counts.items())
 
     @invariant()
     def no_task_waits_while_an_endpoint_could_take_it(self) -> None:

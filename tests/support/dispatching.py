@@ -11,7 +11,8 @@ from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Failed, OutcomeUnknown, Task, TaskOutcome
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.health import HealthPolicy
 from hourglass_executor.routing.slot import EndpointView
 

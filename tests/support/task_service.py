@@ -9,7 +9,8 @@ from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.runtime.system_clock import SystemClock
 from hourglass_executor.api.results import Identity
 from hourglass_executor.api.tasks import AvsPolicy, TaskService
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.signing.ecdsa import AcceptAll, EcdsaSigner
 from hourglass_executor.signing.port import Signer, Verifier
 from hourglass_executor.storage.port import Store

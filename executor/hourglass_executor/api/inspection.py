@@ -17,6 +17,7 @@ from hourglass_services.inspection.tasks import (
     TapEvent,
     TaskPage,
     TaskState,
+    TaskStep,
 )
 
 from hourglass_executor.dispatch.dispatcher import Dispatcher
@@ -119,8 +120,7 @@ class Inspection:
         task_id = task_id.lower()
         found = await self._store.task(task_id)
         log, wall = self._dispatcher.decisions, self._wall()
-        concurrency = self._dispatcher.concurrency
-        steps = tuple(shown.step(note, wall, concurrency) for note in log.of_task(task_id))
+        steps = tuple(self._step(note, wall) for note in log.of_task(task_id))
         if found is None and not steps:
             raise not_found(task_id)
         task = None if found is None else shown.task(found)
@@ -144,13 +144,10 @@ class Inspection:
         step = shown.foreseen(found, avs, self._clock.wall())
         if (error := self._tasks.refuses(avs)) is not None:
             step = shown.refused(error, step)
-        concurrency = self._dispatcher.concurrency
         since = log.since()
         return Explanation(
             verdict=verdicts.of_avs(avs, step, found.waiting),
-            steps=tuple(
-                shown.step(note, wall, concurrency) for note in log.of_avs(avs, STEPS_OF_AN_AVS)
-            ),
+            steps=tuple(self._step(note, wall) for note in log.of_avs(avs, STEPS_OF_AN_AVS)),
             foreseen=step,
             remembered_since=None if since is None else wall(since),
             waiting=found.waiting,
@@ -188,7 +185,10 @@ class Inspection:
     def _event(self, event: Note | Missed) -> TapEvent:
         if isinstance(event, Missed):
             return MissedSteps(event.count)
-        return shown.step(event, self._wall(), self._dispatcher.concurrency, endpoints=False)
+        return self._step(event, self._wall(), endpoints=False)
+
+    def _step(self, note: Note, wall: shown.Wall, *, endpoints: bool = True) -> TaskStep:
+        return shown.step(note, wall, self._dispatcher.concurrency(note.avs), endpoints=endpoints)
 
     def _wall(self) -> shown.Wall:
         return shown.wall_times(self._clock.wall(), self._clock.monotonic())

@@ -6,31 +6,20 @@ The router's state is read and written without a wait in between; everything tha
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self, assert_never
 
-from hourglass_common.domain.backoff import Backoff
 from hourglass_common.domain.clock import Clock
 from hourglass_common.domain.endpoint import Endpoint
-from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_common.domain.task import (
-    Addressee,
-    Completed,
-    Failed,
-    OutcomeUnknown,
-    Task,
-    TaskOutcome,
-)
+from hourglass_common.domain.errors import Code
+from hourglass_common.domain.task import Failed, OutcomeUnknown, Task, TaskOutcome
 from hourglass_common.runtime.logs import get_logger
-from hourglass_services.performer.channel import DEFAULT_MAX_MESSAGE_BYTES
-from hourglass_services.performer.client import REASON_NOT_STARTED, CallEnd
+from hourglass_services.performer.client import CallEnd
 from prometheus_client import CollectorRegistry
 
 from hourglass_executor.routing.decisions import DecisionLog
-from hourglass_executor.routing.drain import DrainReport
 from hourglass_executor.routing.events import (
     CallEnded,
     CallNotMade,
@@ -39,6 +28,7 @@ from hourglass_executor.routing.events import (
     EndpointKey,
     EndpointsChanged,
     Event,
+    HedgeWanted,
     PerformerDrained,
     PerformerRemoved,
     Reject,
@@ -49,33 +39,25 @@ from hourglass_executor.routing.events import (
     Ticket,
     Wait,
 )
-from hourglass_executor.routing.foresight import Foresight
-from hourglass_executor.routing.health import HealthPolicy, HealthStatus
-from hourglass_executor.routing.policy import RouterPolicy
-from hourglass_executor.routing.retry_budget import RetryBudget, RetryPolicy
+from hourglass_executor.routing.health import HealthStatus
+from hourglass_executor.routing.hedging import RecentLatencies
+from hourglass_executor.routing.retry_budget import RetryBudget
 from hourglass_executor.routing.router import Router
-from hourglass_executor.routing.slot import EndpointView
 
+from .answers import Answers
 from .endpoints import Link
+from .ends import allows_another, code_of, stopping
 from .metrics import DispatchMetrics
+from .policy import DispatchPolicy
+from .second_attempt import Call, first_answer
+from .standstill import BEAT, Standstill
 
 log = get_logger(__name__)
 
 Answer = Send | Reject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchPolicy:
-    """Every setting of routing and dispatch; ``max_message_bytes`` bounds a task either way."""
-
-    router: RouterPolicy = field(default_factory=RouterPolicy)
-    health: HealthPolicy = field(default_factory=HealthPolicy)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    retry_backoff: Backoff = field(default_factory=lambda: Backoff(minimum=0.1, maximum=2.0))
-    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
-
-
-class Dispatcher:
+class Dispatcher(Answers):
     """Give it endpoints and tasks; use it as ``async with`` or by ``run``."""
 
     def __init__(
@@ -84,19 +66,27 @@ class Dispatcher:
         clock: Clock,
         rng: Random,
         policy: DispatchPolicy | None = None,
+        policies: Mapping[str, DispatchPolicy] | None = None,
         registry: CollectorRegistry | None = None,
         decisions: DecisionLog | None = None,
     ) -> None:
+        """``policies`` are those of AVSs that have their own, by AVS in lower case."""
         self.decisions = decisions or DecisionLog()
         self._clock = clock
         self._rng = rng
         self._policy = policy or DispatchPolicy()
-        self._router = Router(self._policy.router, self.decisions)
+        self._policies = policies or {}
+        self._router = Router(
+            self._policy.router,
+            {avs: own.router for avs, own in self._policies.items()},
+            self.decisions,
+        )
         self._metrics = DispatchMetrics(
             registry or CollectorRegistry(), endpoints=self.snapshot, waiting=self._router.waiting
         )
         self._links: dict[EndpointKey, Link] = {}
         self._budgets: dict[str, RetryBudget] = {}
+        self._latencies: dict[str, RecentLatencies] = {}
         self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
         self._tickets = 0
         self._group: asyncio.TaskGroup | None = None
@@ -104,6 +94,8 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._changed = asyncio.Event()
+        self._standstill = Standstill(clock.monotonic())
+        self._beat_timer: asyncio.TimerHandle | None = None
         self.on_change: Callable[[Event], None] | None = None
         """Told each event but the arrival of a task, once it is carried out; does not raise."""
 
@@ -111,6 +103,8 @@ class Dispatcher:
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
+        self._standstill = Standstill(self._clock.monotonic())
+        self._beat()
         for link in self._links.values():
             link.start(self._group)
         return self
@@ -123,11 +117,12 @@ class Dispatcher:
     ) -> None:
         assert self._group is not None
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._beat_timer):
+            if timer is not None:
+                timer.cancel()
         for ticket in tuple(self._waiting):
             self._handle(TaskWithdrawn(ticket))
-            self._answer(Reject(ticket, _stopping()))
+            self._answer(Reject(ticket, stopping()))
         for link in self._links.values():
             link.stop()
         await self._group.__aexit__(kind, error, traceback)
@@ -173,52 +168,6 @@ class Dispatcher:
             timeout_seconds,
         )
 
-    def takes_tasks(self, avs: str) -> bool:
-        """Whether some instance of ``avs`` (lower case) would take a task now; cheap."""
-        return self._router.takes_tasks(avs, self._clock.monotonic())
-
-    def refuses(self, avs: str, addressee: Addressee) -> HourglassError | None:
-        """Return why none of those addressed takes a task now; None where one does."""
-        return self._router.refuses(avs, addressee, self._clock.monotonic())
-
-    def note_refusal(
-        self, task_id: str, avs: str, addressee: Addressee | None, error: HourglassError
-    ) -> None:
-        """Remember why a task was refused before it came here."""
-        now = self._clock.monotonic()
-        task = TaskArrived(0, avs, now, task_id=task_id, addressee=addressee)
-        self._router.note_refusal(task, error, now)
-
-    def foresee(self, avs: str, addressee: Addressee | None = None) -> Foresight:
-        """Return what would become of a task of ``avs`` that arrived now."""
-        return self._router.foresee(avs, addressee, self._clock.monotonic())
-
-    def place_in_queue(self, avs: str, task_id: str) -> int:
-        """Return which of the waiting tasks is sent next but so many; 0 if it does not wait."""
-        return self._router.place_in_queue(avs, task_id)
-
-    def waiting(self) -> dict[str, int]:
-        """Return how many tasks wait, by AVS."""
-        return self._router.waiting()
-
-    @property
-    def concurrency(self) -> int:
-        """How many tasks an instance may have at a time."""
-        return self._policy.router.concurrency
-
-    def snapshot(self) -> tuple[EndpointView, ...]:
-        """Return every endpoint as it is now, those that only finish their calls included."""
-        return tuple(
-            replace(view, last_health_check=link.prober.last_answer_at, connection=link.state)
-            if (link := self._links.get((view.performer_id, view.instance, view.address)))
-            else view
-            for view in self._router.views(self._clock.monotonic())
-        )
-
-    def drain_reports(self, performer_id: str) -> tuple[DrainReport, ...]:
-        """Return what each revision of ``performer_id`` still holds."""
-        return self._router.drain_reports(performer_id)
-
     # -- tasks
 
     async def execute(
@@ -240,7 +189,7 @@ class Dispatcher:
         outcome = await self._attempts(task, deadline, before_send)
         if self._router.knows(task.avs):
             seconds = self._clock.monotonic() - began
-            self._metrics.task_ended(task.avs, _code_of(outcome), seconds)
+            self._metrics.task_ended(task.avs, code_of(outcome), seconds)
         return outcome
 
     async def _attempts(
@@ -248,7 +197,7 @@ class Dispatcher:
     ) -> TaskOutcome:
         unknown: OutcomeUnknown | None = None  # what a repeated task must not hide
         avoid: frozenset[EndpointKey] = frozenset()
-        retry = self._policy.retry
+        policy = self._policy_of(task.avs)
         attempt = 1
         while True:
             answer = await self._route(task, deadline, avoid)
@@ -259,8 +208,8 @@ class Dispatcher:
             if isinstance(answer, Reject):
                 return unknown or Failed(answer.error, executed=False)
             if attempt == 1:
-                self._budgets[task.avs] = self._budget(task.avs).first_attempt(retry)
-            end = await self._call(answer, task, deadline)
+                self._budgets[task.avs] = self._budget(task.avs).first_attempt(policy.retry)
+            end = await self._call_once_or_twice(answer, task, deadline)
             outcome = end.outcome
             if isinstance(outcome, OutcomeUnknown):
                 unknown = outcome
@@ -269,7 +218,7 @@ class Dispatcher:
                 return unknown if surely_not_run and unknown else outcome
             self._metrics.retried(task.avs)
             avoid |= {answer.permit.key}
-            await asyncio.sleep(self._policy.retry_backoff.delay(attempt, self._rng.random()))
+            await asyncio.sleep(policy.retry_backoff.delay(attempt, self._rng.random()))
             attempt += 1
 
     async def _prepare(
@@ -287,29 +236,24 @@ class Dispatcher:
         return usable
 
     def _may_send_again(self, task: Task, end: CallEnd, attempt: int, deadline: float) -> bool:
-        match end.outcome:
-            case Completed():
-                return False
-            case Failed(error, executed):
-                if executed or error.reason != REASON_NOT_STARTED:
-                    return False
-            case OutcomeUnknown():
-                if not task.idempotent or end.code is Code.DEADLINE_EXCEEDED:
-                    return False
-            case outcome:
-                assert_never(outcome)
-        if attempt >= self._policy.retry.attempts or self._clock.monotonic() >= deadline:
+        if not allows_another(end, idempotent=task.idempotent):
+            return False
+        attempts = self._policy_of(task.avs).retry.attempts
+        if attempt >= attempts or self._clock.monotonic() >= deadline:
             return False
         if self._stopped or not self._router.knows(task.avs):
             return False
-        left = self._budget(task.avs).retry()
+        return self._spend(task.avs)
+
+    def _spend(self, avs: str) -> bool:
+        left = self._budget(avs).retry()
         if left is None:
             return False
-        self._budgets[task.avs] = left
+        self._budgets[avs] = left
         return True
 
     def _budget(self, avs: str) -> RetryBudget:
-        return self._budgets.get(avs) or RetryBudget.full(self._policy.retry)
+        return self._budgets.get(avs) or RetryBudget.full(self._policy_of(avs).retry)
 
     async def _route(self, task: Task, deadline: float, avoid: frozenset[EndpointKey]) -> Answer:
         """Return a Send whose connection is there at this moment, or a Reject."""
@@ -317,7 +261,7 @@ class Dispatcher:
             self._tickets += 1
             ticket = self._tickets
             if self._group is None or self._stopped:
-                return Reject(ticket, _stopping())
+                return Reject(ticket, stopping())
             answer = self._handle(
                 TaskArrived(ticket, task.avs, deadline, avoid, task.task_id, task.addressee)
             )
@@ -347,6 +291,36 @@ class Dispatcher:
                 self._handle(TaskWithdrawn(ticket))
             raise
 
+    async def _call_once_or_twice(self, send: Send, task: Task, deadline: float) -> CallEnd:
+        hedge = self._policy_of(task.avs).hedge
+        first = self._call(send, task, deadline)
+        if not task.idempotent or not hedge.is_on:
+            return await first
+        delay = hedge.after(self._latencies.setdefault(task.avs, RecentLatencies()))
+        if delay is None:
+            return await first
+        return await first_answer(first, delay, lambda: self._hedge(send, task, deadline))
+
+    def _hedge(self, first: Send, task: Task, deadline: float) -> Call | None:
+        """Return a second call, to another instance; None where none is free or allowed."""
+        if self._stopped or self._budget(task.avs).retry() is None:
+            return None
+        self._tickets += 1
+        avoid = frozenset({first.permit.key})
+        send = self._handle(
+            HedgeWanted(self._tickets, task.avs, deadline, avoid, task.task_id, task.addressee)
+        )
+        if not isinstance(send, Send):
+            return None
+        link = self._links[send.permit.key]
+        if not link.is_ready():
+            link.prober.connection_lost()
+            self._handle(CallNotMade(send.permit))
+            return None
+        self._spend(task.avs)
+        self._metrics.hedged(task.avs)
+        return self._call(send, task, deadline)
+
     async def _call(self, send: Send, task: Task, deadline: float) -> CallEnd:
         """Make the call that ``send`` permits; nothing waits between the two."""
         link = self._links[send.permit.key]
@@ -358,19 +332,20 @@ class Dispatcher:
                 timeout_seconds=deadline - self._clock.monotonic(),
             )
             lost = isinstance(end.outcome, OutcomeUnknown)
-            ended = CallEnded(send.permit, end.code, lost)
+            excused = self._standstill.excuses(send.permit.sent_at, self._clock.monotonic())
+            ended = CallEnded(send.permit, end.code, lost, excused and end.code is not None)
             if end.code is None:
                 link.prober.call_succeeded()
+                if (latencies := self._latencies.get(task.avs)) is not None:
+                    latencies.add(self._clock.monotonic() - send.permit.sent_at)
             return end
         finally:
             self._handle(ended)
 
-    # -- the router
-
     def _handle(self, first: Event) -> Answer | None:
         """Let the router take in an event, carry out what follows; return its answer, if any,
         to the task that has just arrived."""
-        arrived = first.ticket if isinstance(first, TaskArrived) else None
+        arrived = first.ticket if isinstance(first, TaskArrived | HedgeWanted) else None
         answer: Answer | None = None
         events: deque[Event] = deque((first,))
         while events:
@@ -417,7 +392,7 @@ class Dispatcher:
             report=self._handle,
             clock=self._clock,
             rng=self._rng,
-            health=self._policy.health,
+            health=self._policy_of(self._router.avs_of(endpoint.performer_id)).health,
             max_message_bytes=self._policy.max_message_bytes,
         )
         self._links[link.key] = link
@@ -436,6 +411,10 @@ class Dispatcher:
             delay = max(0.0, at - self._clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
+    def _beat(self) -> None:
+        self._standstill.beat(self._clock.monotonic())
+        self._beat_timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
+
     def _tick(self) -> None:
         self._timer, self._timer_at = None, float("inf")
         self._handle(Tick())
@@ -451,27 +430,8 @@ class Dispatcher:
         return True
 
     def _forget_unserved(self) -> None:
-        for avs in {*self._budgets, *self._metrics.counted()}:
+        for avs in {*self._budgets, *self._latencies, *self._metrics.counted()}:
             if not self._router.knows(avs):
                 self._budgets.pop(avs, None)
+                self._latencies.pop(avs, None)
                 self._metrics.forget(avs)
-
-
-def _stopping() -> HourglassError:
-    return HourglassError(
-        Code.UNAVAILABLE,
-        "the executor is not dispatching tasks: it is starting or stopping",
-        reason="DISPATCHER_STOPPED",
-        hint="the task was not run; send it again",
-        retry_after=1.0,
-    )
-
-
-def _code_of(outcome: TaskOutcome) -> str:
-    match outcome:
-        case Completed():
-            return "OK"
-        case Failed(error) | OutcomeUnknown(error):
-            return error.code.value
-        case _:
-            assert_never(outcome)

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hourglass_executor.routing.health import HealthStatus
 from hourglass_executor.routing.slot import EndpointView
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -38,6 +39,12 @@ class DispatchMetrics(Collector):
             ("avs",),
             registry=registry,
         )
+        self._hedges = Counter(
+            "executor_hedges",
+            "Second attempts beside a first one that is still out.",
+            ("avs",),
+            registry=registry,
+        )
         registry.register(self)
 
     def task_ended(self, avs: str, code: str, seconds: float) -> None:
@@ -48,6 +55,10 @@ class DispatchMetrics(Collector):
         self._codes.setdefault(avs, set())
         self._retries.labels(avs).inc()
 
+    def hedged(self, avs: str) -> None:
+        self._codes.setdefault(avs, set())
+        self._hedges.labels(avs).inc()
+
     def counted(self) -> tuple[str, ...]:
         """Return the AVSs that have series."""
         return tuple(self._codes)
@@ -57,6 +68,7 @@ class DispatchMetrics(Collector):
         for code in self._codes.pop(avs, set[str]()):
             self._seconds.remove(avs, code)
         self._retries.remove_by_labels({"avs": avs})
+        self._hedges.remove_by_labels({"avs": avs})
 
     def collect(self) -> Iterator[Metric]:
         labels = ("avs", "performer", "instance")
@@ -69,14 +81,22 @@ class DispatchMetrics(Collector):
         usable = GaugeMetricFamily(
             "executor_endpoint_usable", "1 where the next task could go.", labels=labels
         )
+        connected = GaugeMetricFamily(
+            "executor_endpoint_connected", "1 while its channel is READY.", labels=labels
+        )
+        serving = GaugeMetricFamily(
+            "executor_endpoint_serving", "1 while its health is SERVING.", labels=labels
+        )
         for view in self._endpoints():
             values = (view.avs, view.performer_id, view.instance)
             in_flight.add_metric(values, view.in_flight)
             breaker.add_metric(values, _BREAKER_VALUE[view.breaker])
             usable.add_metric(values, 1.0 if view.skipped is None else 0.0)
+            connected.add_metric(values, float(view.connected))
+            serving.add_metric(values, float(view.health is HealthStatus.SERVING))
         queued = GaugeMetricFamily(
             "executor_queue", "Tasks that wait for an instance.", labels=("avs",)
         )
         for avs, count in self._waiting().items():
             queued.add_metric((avs,), count)
-        yield from (in_flight, breaker, usable, queued)
+        yield from (in_flight, breaker, usable, connected, serving, queued)

@@ -17,7 +17,7 @@ from hourglass_common.domain.task import Addressee
 
 from .balance import Latency
 from .breaker import BreakerState
-from .events import EndpointKey, Permit, TaskArrived
+from .events import EndpointKey, HedgeWanted, Permit, TaskArrived
 from .skip import SkipReason
 from .slot import Slot, skip_reason
 from .tap import Tap
@@ -74,7 +74,9 @@ class DecisionLog:
 
     # -- noting
 
-    def sent(self, task: TaskArrived, slot: Slot, slots: Sequence[Slot], now: float) -> None:
+    def sent(
+        self, task: TaskArrived | HedgeWanted, slot: Slot, slots: Sequence[Slot], now: float
+    ) -> None:
         """Note where a task goes; to be called before it counts there."""
         seen = _seen(slots, task.addressee)
         if len(slots) > MOST_SEEN and slot not in slots[:MOST_SEEN]:

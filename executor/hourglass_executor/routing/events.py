@@ -72,6 +72,19 @@ class TaskArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class HedgeWanted:
+    """A second attempt at a task that is out: sent now to an endpoint not in ``avoid``, or not at
+    all, since where tasks wait it would only make them wait longer."""
+
+    ticket: Ticket
+    avs: str
+    deadline: float
+    avoid: AbstractSet[EndpointKey]
+    task_id: str = ""
+    addressee: Addressee | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskWithdrawn:
     """A queued task is no longer wanted. One that was sent ends by ``CallEnded`` instead."""
 
@@ -92,11 +105,15 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """``code`` is None for an answered task; ``lost`` says that nobody knows whether it ran."""
+    """``code`` is None for an answered task; ``lost`` says that nobody knows whether it ran.
+
+    ``excused``: the executor itself stood still meanwhile, so the code says nothing.
+    """
 
     permit: Permit
     code: Code | None
     lost: bool = False
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,7 @@ class Tick:
 
 Event = (
     TaskArrived
+    | HedgeWanted
     | CallEnded
     | CallNotMade
     | TaskWithdrawn

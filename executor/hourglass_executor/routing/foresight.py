@@ -8,7 +8,6 @@ from hourglass_common.domain.task import Addressee
 
 from . import addressed
 from .decisions import Considered, Step, look
-from .policy import WhenNoneReady
 from .pool import Pool
 
 
@@ -27,8 +26,7 @@ class Foresight:
 def foresee(pool: Pool, addressee: Addressee | None, now: float) -> Foresight:
     """Return what ``pool`` would do with a task; of several endpoints that are equally good it
     names one, where chance would decide."""
-    policy = pool.policy
-    seen = look(pool.slots, addressee, now, policy.concurrency)
+    seen = look(pool.slots, addressee, now, pool.policy.concurrency)
     waiting = len(pool.queue)
     if addressee is not None:
         slot = pool.pick(frozenset(), now, 0.0, addressed.open_to(addressee, pool.slots))
@@ -38,8 +36,6 @@ def foresee(pool: Pool, addressee: Addressee | None, now: float) -> Foresight:
     slot = None if pool.queue else pool.pick(frozenset(), now, 0.0)
     if slot is not None:
         return Foresight(Step.SENT, seen, slot.endpoint)
-    if not pool.usable and policy.when_none_ready is WhenNoneReady.FAIL:
-        return Foresight(Step.REFUSED, seen, error=pool.none_ready(now), waiting=waiting)
-    if waiting >= policy.queue:
-        return Foresight(Step.REFUSED, seen, error=pool.full(), waiting=waiting)
+    if (refusal := pool.refusal(float("inf"), now, 0)) is not None:
+        return Foresight(Step.REFUSED, seen, error=refusal, waiting=waiting)
     return Foresight(Step.WAITS, seen, waiting=waiting)

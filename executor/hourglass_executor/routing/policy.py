@@ -45,13 +45,18 @@ DEFAULT_TRIPS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterPolicy:
-    """``concurrency`` calls per instance, ``queue`` waiting tasks per AVS; times in seconds."""
+    """``concurrency`` calls per instance, ``queue`` waiting tasks per AVS; times in seconds.
+
+    One that falls out of rotation ``flaps`` times within ``flap_window`` is ejected.
+    """
 
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     concurrency: int = 64
     queue: int = 1024
     when_none_ready: WhenNoneReady = WhenNoneReady.QUEUE
     trips: frozenset[Code] = DEFAULT_TRIPS
+    flaps: int = 3
+    flap_window: float = 10.0
     latency_half_life: float = 10.0
     retry_after_min: float = 0.1
     retry_after_max: float = 30.0
@@ -59,6 +64,8 @@ class RouterPolicy:
     def __post_init__(self) -> None:
         if self.concurrency < 1 or self.queue < 0:
             raise ValueError("router needs concurrency >= 1 and queue >= 0")
+        if self.flaps < 1 or self.flap_window <= 0:
+            raise ValueError("router needs flaps >= 1 and flap_window > 0")
         never = self.trips & (CALLER_FAULTS | NOTHING_LEARNED)
         if never:
             names = ", ".join(sorted(code.value for code in never))

@@ -9,7 +9,7 @@ from hourglass_common.domain.errors import Code, HourglassError
 from .balance import fastest
 from .breaker import Closed, due_at, reinstate
 from .events import EndpointKey, TaskArrived, Ticket
-from .policy import RouterPolicy
+from .policy import RouterPolicy, WhenNoneReady
 from .slot import Slot
 
 
@@ -47,11 +47,14 @@ class Pool:
         now: float,
         u: float,
         among: Sequence[Slot] | None = None,
+        *,
+        elsewhere_only: bool = False,
     ) -> Slot | None:
         """Return the slot that takes the next task, None where none can; ``among`` stands for
         ``usable``, where that is not what is asked.
 
-        A breaker whose wait is over gets its probe first: it is the only way to learn more.
+        One of ``avoid`` takes it where no other does, unless ``elsewhere_only``. A breaker whose
+        wait is over gets its probe first: it is the only way to learn more.
         """
         concurrency = self.policy.concurrency
         fewest = concurrency - 1
@@ -69,7 +72,8 @@ class Pool:
             elif in_flight == fewest:
                 least_busy.append(slot)
         if not least_busy:
-            return self.pick(frozenset(), now, u, among) if avoid else None
+            again = avoid and not elsewhere_only
+            return self.pick(frozenset(), now, u, among) if again else None
         if len(least_busy) == 1:
             return least_busy[0]
         half_life = self.policy.latency_half_life
@@ -100,27 +104,68 @@ class Pool:
             for slot in self.usable
             if not isinstance(slot.breaker, Closed) and len(slot.permits) < self.policy.concurrency
         )
-        return min(self.earliest_deadline, *probes) if self.usable else self.earliest_deadline
+        return min((self.earliest_deadline, *probes))
+
+    # -- who may not wait
+
+    def refusal(self, deadline: float, now: float, held: int) -> HourglassError | None:
+        """Return why a task that can not be sent at once may not wait either; None if it may.
+
+        ``held`` tasks of this AVS are in flight, wait, or are about to arrive.
+        """
+        if not self.usable and self.policy.when_none_ready is WhenNoneReady.FAIL:
+            return self.none_ready(now)
+        places = len(self.usable) * self.policy.concurrency
+        if len(self.queue) >= self.policy.queue or held >= places + self.policy.queue:
+            return self.full(max(len(self.queue), held - places))
+        turn = self._seconds_until(max(len(self.queue), held - places) + 1)
+        # A call that is cut off by its deadline has an unknown end: better not to begin it.
+        if turn is not None and now + turn + self._mean_latency(0.0) > deadline:
+            return self.too_long(turn)
+        return None
+
+    def _seconds_until(self, place: int) -> float | None:
+        """Return the expected wait at ``place`` in the queue; None where nothing tells it."""
+        mean = self._mean_latency(0.0)
+        if mean == 0.0 or not self.usable:
+            return None
+        return mean * place / (len(self.usable) * self.policy.concurrency)
+
+    def _mean_latency(self, unknown: float) -> float:
+        latencies = [slot.latency.seconds for slot in self.usable if slot.latency.seconds > 0]
+        return sum(latencies) / len(latencies) if latencies else unknown
 
     # -- errors, in one voice
 
     def unknown(self) -> HourglassError:
         return unknown_avs(self.avs)
 
-    def full(self) -> HourglassError:
+    def full(self, waiting: int) -> HourglassError:
         """Return the refusal of a task for which the queue has no room."""
-        latencies = [slot.latency.seconds for slot in self.usable if slot.latency.seconds > 0]
-        mean = sum(latencies) / len(latencies) if latencies else 1.0
         width = max(1, len(self.usable)) * self.policy.concurrency
-        wait = mean * len(self.queue) / width
         return HourglassError(
             Code.RESOURCE_EXHAUSTED,
-            f"{len(self.queue)} tasks already wait for a performer of AVS {self.avs}",
+            f"{waiting} tasks already wait for a performer of AVS {self.avs}",
             reason="TASK_QUEUE_FULL",
             hint="send fewer tasks at once, or give the performer more replicas",
             metadata={"avs": self.avs},
-            retry_after=min(max(wait, self.policy.retry_after_min), self.policy.retry_after_max),
+            retry_after=self._retry_after(self._mean_latency(1.0) * waiting / width),
         )
+
+    def too_long(self, wait: float) -> HourglassError:
+        """Return the refusal of a task whose time would end before its turn is over."""
+        return HourglassError(
+            Code.RESOURCE_EXHAUSTED,
+            f"a task of AVS {self.avs} waits about {wait:.1f} s now: too long for its deadline",
+            reason="TASK_QUEUE_TOO_LONG",
+            hint="the task was not run; send it later, allow more time with taskTimeout, or give "
+            "the performer more replicas",
+            metadata={"avs": self.avs},
+            retry_after=self._retry_after(wait),
+        )
+
+    def _retry_after(self, wait: float) -> float:
+        return min(max(wait, self.policy.retry_after_min), self.policy.retry_after_max)
 
     def none_ready(self, now: float) -> HourglassError:
         return HourglassError(
@@ -145,7 +190,7 @@ class Pool:
     def _why(self, now: float) -> str:
         if not self.slots:
             return "it has no instance"
-        reasons = ((slot, slot.skipped(now, self.policy.concurrency)) for slot in self.slots)
+        reasons = ((slot, slot.skipped(now)) for slot in self.slots)
         return ", ".join(
             f"{slot.endpoint.instance} {'Usable' if reason is None else reason.value}"
             for slot, reason in reasons

@@ -10,7 +10,7 @@ effects. What holds after every ``handle``:
 - an endpoint that left its set is disconnected once its last call has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from hourglass_common.domain.endpoint import Endpoint
@@ -32,6 +32,7 @@ from .events import (
     EndpointsChanged,
     Event,
     HealthChanged,
+    HedgeWanted,
     PerformerDrained,
     PerformerRemoved,
     Permit,
@@ -45,7 +46,7 @@ from .events import (
     key_of,
 )
 from .foresight import Foresight, foresee
-from .policy import RouterPolicy, WhenNoneReady
+from .policy import RouterPolicy
 from .pool import Pool, unknown_avs
 from .slot import EndpointView, Slot
 
@@ -55,9 +56,16 @@ _NOTHING: tuple[Effect, ...] = ()
 class Router:
     """All endpoints and all waiting tasks of one executor."""
 
-    def __init__(self, policy: RouterPolicy, decisions: DecisionLog | None = None) -> None:
-        """``decisions`` is told what becomes of every task."""
+    def __init__(
+        self,
+        policy: RouterPolicy,
+        policies: Mapping[str, RouterPolicy] | None = None,
+        decisions: DecisionLog | None = None,
+    ) -> None:
+        """``policies`` are those of AVSs that have their own, by AVS in lower case; ``decisions``
+        is told what becomes of every task."""
         self._policy = policy
+        self._policies = policies or {}
         self._decisions = DecisionLog() if decisions is None else decisions
         self._pools: dict[str, Pool] = {}
         self._slots: dict[EndpointKey, Slot] = {}
@@ -72,6 +80,8 @@ class Router:
         match event:
             case TaskArrived():
                 return self._arrived(event, now, u)
+            case HedgeWanted():
+                return self._hedged(event, now, u)
             case CallEnded() | CallNotMade():
                 return self._ended(event, now, u)
             case Tick():
@@ -112,9 +122,27 @@ class Router:
 
         For one with an addressee ``refuses`` tells."""
         pool = self._pools.get(avs)
-        return pool is not None and any(
-            slot.skipped(now, self._policy.concurrency) is None for slot in pool.usable
-        )
+        return pool is not None and any(slot.skipped(now) is None for slot in pool.usable)
+
+    def refusal(
+        self, avs: str, deadline: float, now: float, held: int = 0
+    ) -> HourglassError | None:
+        """Return why a task of ``avs`` that arrives now would be refused; None if it would not.
+
+        ``held`` counts the caller's tasks of ``avs`` that have not ended, those included that it
+        has not let arrive yet.
+        """
+        pool = self._pools.get(avs)
+        if pool is None:
+            return unknown_avs(avs)
+        full = held >= len(pool.usable) * pool.policy.concurrency
+        if not full and self.takes_tasks(avs, now):
+            return None
+        return pool.refusal(deadline, now, held)
+
+    def avs_of(self, performer_id: str) -> str:
+        """Return the AVS that ``performer_id`` serves; "" where it is not known."""
+        return self._avs_of.get(performer_id, "")
 
     def refuses(self, avs: str, addressee: Addressee, now: float) -> HourglassError | None:
         """Return why none of those addressed takes a task now; None where one does."""
@@ -152,7 +180,7 @@ class Router:
 
     def views(self, now: float) -> tuple[EndpointView, ...]:
         """Return every endpoint, those that are only finishing their calls included."""
-        return tuple(slot.view(now, self._policy.concurrency) for slot in self._slots.values())
+        return tuple(slot.view(now) for slot in self._slots.values())
 
     def waiting(self) -> dict[str, int]:
         """Return how many tasks wait, by AVS."""
@@ -187,11 +215,9 @@ class Router:
             return (self._addressed(pool, task, task.addressee, now, u),)
         if not pool.queue and (slot := pool.pick(task.avoid, now, u)) is not None:
             return (self._send(task, slot, now),)
-        if not pool.usable and self._policy.when_none_ready is WhenNoneReady.FAIL:
-            return (self._reject(task, pool.none_ready(now), now),)
         effects = self._pump(pool, now, u) if pool.queue else []
-        if len(pool.queue) >= self._policy.queue:
-            return (*effects, self._reject(task, pool.full(), now))
+        if (refusal := pool.refusal(task.deadline, now, 0)) is not None:
+            return (*effects, self._reject(task, refusal, now))
         self._decisions.waits(task, pool.slots, now)
         pool.enqueue(task)
         self._queued[task.ticket] = pool
@@ -211,9 +237,17 @@ class Router:
         self.note_refusal(task, error, now)
         return Reject(task.ticket, error)
 
-    def _send(self, task: TaskArrived, slot: Slot, now: float) -> Send:
+    def _hedged(self, task: HedgeWanted, now: float, u: float) -> Sequence[Effect]:
+        pool = self._pools.get(task.avs)
+        if pool is None or pool.queue or task.deadline <= now:
+            return _NOTHING
+        among = None if task.addressee is None else addressed.open_to(task.addressee, pool.slots)
+        slot = pool.pick(task.avoid, now, u, among, elsewhere_only=True)
+        return _NOTHING if slot is None else (self._send(task, slot, now),)
+
+    def _send(self, task: TaskArrived | HedgeWanted, slot: Slot, now: float) -> Send:
         self._decisions.sent(task, slot, self._pools[task.avs].slots, now)
-        slot.breaker, leave = admit(slot.breaker, now=now, policy=self._policy.breaker)
+        slot.breaker, leave = admit(slot.breaker, now=now, policy=slot.policy.breaker)
         assert leave is not None, "a picked slot admits a call"
         self._permits_given += 1
         permit = Permit(self._permits_given, slot.key, leave, now, task.deadline, task.task_id)
@@ -231,7 +265,7 @@ class Router:
             slot.sent -= 1
             self._decisions.not_made(permit, slot.avs, now)
         else:
-            verdict = self._policy.verdict(event.code)
+            verdict = Verdict.NEUTRAL if event.excused else slot.policy.verdict(event.code)
             slot.count(event.code, event.lost)
             if event.lost:
                 self._count_lost(slot.endpoint)
@@ -239,7 +273,7 @@ class Router:
             if event.code is None:
                 slot.latency = slot.latency.measured(now - permit.sent_at, now)
         slot.breaker = record(
-            slot.breaker, permit.breaker, verdict, now=now, u=u, policy=self._policy.breaker
+            slot.breaker, permit.breaker, verdict, now=now, u=u, policy=slot.policy.breaker
         )
         if slot.leaving and not slot.permits:
             return (self._forget(slot),)
@@ -293,10 +327,9 @@ class Router:
         if slot is None:
             return _NOTHING
         if isinstance(event, ConnectionChanged):
-            slot.connected = event.connected
+            slot.observe(now=now, u=u, connected=event.connected)
         else:
-            slot.health = event.health
-        slot.refresh()
+            slot.observe(now=now, u=u, health=event.health)
         pool = self._pools.get(slot.avs)
         if pool is None:
             return _NOTHING
@@ -308,7 +341,10 @@ class Router:
         if self._avs_of.get(event.performer_id, event.avs) != event.avs:
             effects.extend(self._removed(event.performer_id, now))
         self._avs_of[event.performer_id] = event.avs
-        pool = self._pools.setdefault(event.avs, Pool(event.avs, self._policy))
+        pool = self._pools.get(event.avs)
+        if pool is None:
+            policy = self._policies.get(event.avs, self._policy)
+            pool = self._pools[event.avs] = Pool(event.avs, policy)
         pool.performers.add(event.performer_id)
         wanted = {key_of(e): e for e in event.endpoints if roles.is_connected(e.role)}
         for slot in [s for s in pool.slots if s.endpoint.performer_id == event.performer_id]:
@@ -325,7 +361,8 @@ class Router:
         return effects
 
     def _add(self, key: EndpointKey, endpoint: Endpoint, pool: Pool) -> None:
-        slot = Slot(endpoint, key, pool.avs, draining=endpoint.performer_id in self._drained)
+        drained = endpoint.performer_id in self._drained
+        slot = Slot(endpoint, key, pool.avs, pool.policy, draining=drained)
         slot.refresh()
         self._slots[key] = slot
         pool.slots.append(slot)
@@ -335,7 +372,7 @@ class Router:
         if slot.leaving:  # it comes back before its last call has ended
             slot.leaving = False
         if slot not in pool.slots:
-            slot.avs = pool.avs
+            slot.avs, slot.policy = pool.avs, pool.policy
             pool.slots.append(slot)
         slot.draining = endpoint.performer_id in self._drained
         slot.refresh()

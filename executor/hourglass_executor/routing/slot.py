@@ -11,10 +11,11 @@ from hourglass_common.domain.task import Addressee
 
 from . import roles
 from .balance import Latency
-from .breaker import BreakerState, Closed, HalfOpen, Open, due_at
+from .breaker import BreakerState, Closed, HalfOpen, Open, due_at, recall, trip
 from .drain import InstanceLoad
 from .events import EndpointKey, Permit
 from .health import Health, HealthStatus
+from .policy import RouterPolicy
 from .skip import SkipReason
 
 
@@ -57,12 +58,14 @@ class Slot:
     endpoint: Endpoint
     key: EndpointKey
     avs: str
+    policy: RouterPolicy
     health: Health = field(default_factory=Health)
     connected: bool = False
     draining: bool = False
     leaving: bool = False
     breaker: BreakerState = field(default_factory=Closed)
     latency: Latency = field(default_factory=Latency)
+    fell_out_at: tuple[float, ...] = ()
     permits: dict[int, Permit] = field(default_factory=dict[int, Permit])
     sent: int = 0
     answered: int = 0
@@ -78,6 +81,26 @@ class Slot:
             self.answered += 1
         else:
             self.failed += 1
+
+    def observe(
+        self, *, now: float, u: float, connected: bool | None = None, health: Health | None = None
+    ) -> None:
+        """Take in what was seen; one that falls out again and again is ejected."""
+        in_rotation = self.closed_to_tasks is None
+        if connected is not None:
+            self.connected = connected
+        if health is not None:
+            self.health = health
+        self.refresh()
+        policy = self.policy
+        lately = [at for at in self.fell_out_at if now - at < policy.flap_window]
+        if in_rotation and self.closed_to_tasks is not None:
+            lately.append(now)
+            if len(lately) >= policy.flaps:
+                self.breaker = trip(self.breaker, now=now, u=u, policy=policy.breaker)
+        elif connected and len(lately) < policy.flaps:
+            self.breaker = recall(self.breaker, now=now)
+        self.fell_out_at = tuple(lately[-policy.flaps :])
 
     def refresh(self) -> None:
         """Work out ``closed_to_tasks`` again, after any change but one of the breaker."""
@@ -113,10 +136,10 @@ class Slot:
             case status:
                 assert_never(status)
 
-    def skipped(self, now: float, concurrency: int) -> SkipReason | None:
+    def skipped(self, now: float) -> SkipReason | None:
         """Return why this endpoint takes no task at ``now``; None where it would."""
         closed = self.closed_to_tasks
-        return skip_reason(closed, self.breaker, len(self.permits), now, concurrency)
+        return skip_reason(closed, self.breaker, len(self.permits), now, self.policy.concurrency)
 
     @property
     def role(self) -> Role:
@@ -131,7 +154,7 @@ class Slot:
             in_service=self.role is Role.IN_SERVICE and not self.draining,
         )
 
-    def view(self, now: float, concurrency: int) -> EndpointView:
+    def view(self, now: float) -> EndpointView:
         open_seconds = 0.0
         match self.breaker:
             case Closed():
@@ -159,7 +182,7 @@ class Slot:
             answered=self.answered,
             failed=self.failed,
             lost=self.lost,
-            skipped=self.skipped(now, concurrency),
+            skipped=self.skipped(now),
             ready=self.endpoint.ready,
             breaker_due_at=None if breaker == "Closed" else due_at(self.breaker),
         )

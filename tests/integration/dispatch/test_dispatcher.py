@@ -15,7 +15,8 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, TaskOutcome
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.breaker import BreakerPolicy
 from hourglass_executor.routing.health import HealthStatus
 from hourglass_executor.routing.policy import RouterPolicy
@@ -35,6 +36,7 @@ from tests.support.dispatching import (
     view,
 )
 from tests.support.performers import (
+    NOT_SERVING,
     Context,
     Performer,
     aborts,
@@ -341,6 +343,12 @@ async def test_metrics_tell_what_is_there_and_forget_what_is_gone() -> None:
         where = {"avs": "0xabcd", "performer": "performer", "instance": "a"}
         assert registry.get_sample_value("executor_inflight", where) == 0
         assert registry.get_sample_value("executor_breaker_state", where) == 0
+        for name in ("connected", "serving", "usable"):
+            assert registry.get_sample_value(f"executor_endpoint_{name}", where) == 1
+        await performer.report(NOT_SERVING)
+        await until(lambda: view(dispatcher).skipped is SkipReason.NOT_SERVING)
+        assert registry.get_sample_value("executor_endpoint_connected", where) == 1
+        assert registry.get_sample_value("executor_endpoint_serving", where) == 0
         ended = {"avs": "0xabcd", "code": "OK"}
         assert registry.get_sample_value("executor_task_seconds_count", ended) == 1
         dispatcher.remove("performer")

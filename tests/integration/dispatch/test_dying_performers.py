@@ -7,7 +7,8 @@ from random import Random
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from hourglass_common.domain.task import Completed, OutcomeUnknown, Task, TaskOutcome
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.retry_budget import RetryPolicy
 
 from tests.support.performers import Context, Performer, running

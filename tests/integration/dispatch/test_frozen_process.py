@@ -6,7 +6,8 @@ from random import Random
 
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.runtime.system_clock import SystemClock
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.routing.health import HealthPolicy
 from hourglass_executor.routing.skip import SkipReason
 

@@ -7,7 +7,8 @@ from time import monotonic
 import grpc
 from hourglass_common.domain.errors import Code
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown, Task, TaskOutcome
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from structlog.testing import capture_logs
 
 from tests.support.dispatching import CLOCK

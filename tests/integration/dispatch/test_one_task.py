@@ -8,7 +8,8 @@ import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_common.domain.task import Completed, Failed, OutcomeUnknown
-from hourglass_executor.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from hourglass_executor.dispatch.dispatcher import Dispatcher
+from hourglass_executor.dispatch.policy import DispatchPolicy
 
 from tests.support.dispatching import (
     CLOCK,

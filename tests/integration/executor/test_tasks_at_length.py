@@ -13,7 +13,7 @@ import pytest
 from eigenlayer.hourglass.v1.performer import performer_pb2
 from hourglass_common.domain.endpoint import Endpoint
 from hourglass_common.domain.errors import Code, HourglassError
-from hourglass_executor.dispatch.dispatcher import DispatchPolicy
+from hourglass_executor.dispatch.policy import DispatchPolicy
 from hourglass_executor.signing.ecdsa import Aggregator, AggregatorTable, EcdsaSigner
 from hourglass_executor.signing.port import Verifier
 from hourglass_executor.storage.memory import MemoryStore

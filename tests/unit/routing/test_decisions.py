@@ -26,7 +26,7 @@ class Rig(RouterOnVirtualTime):
     def __init__(self, policy: RouterPolicy | None = None, size: int = 100) -> None:
         super().__init__(policy or RouterPolicy())
         self.log = DecisionLog(size)
-        self.router = Router(self.policy, self.log)
+        self.router = Router(self.policy, decisions=self.log)
 
     def told(self, number: int) -> list[tuple[Step, str]]:
         """Return the steps of a task, each with where it went."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from hourglass_common.domain.errors import Code, HourglassError
+from hourglass_executor.storage.metrics import StoreMetrics
 from hourglass_executor.storage.sqlite.database import DATABASE
 from hourglass_executor.storage.sqlite.store import SqliteStore
+from prometheus_client import CollectorRegistry
 
 from tests.support.executor_values import accepted, record
 
@@ -55,6 +57,18 @@ async def test_many_callers_share_a_commit(tmp_path: Path) -> None:
     await asyncio.gather(*(store.accept(accepted(number)) for number in range(200)))
     assert store.commits - before < 50
     await store.close()
+
+
+async def test_commits_are_told_with_their_writes_and_their_time(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    store = await SqliteStore.open(tmp_path, StoreMetrics(registry).committed)
+    await asyncio.gather(*(store.accept(accepted(number)) for number in range(200)))
+    await store.close()
+    name = "executor_store_commit"
+    assert registry.get_sample_value(f"{name}_seconds_count") == store.commits
+    assert registry.get_sample_value(f"{name}_writes_count") == store.commits
+    assert registry.get_sample_value(f"{name}_writes_sum") == 200
+    assert 0 < (registry.get_sample_value(f"{name}_seconds_sum") or 0) < 60
 
 
 async def test_what_was_acknowledged_is_in_the_files_at_that_moment(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -37,11 +38,17 @@ class SqliteStore:
         self._reader = reader
 
     @classmethod
-    async def open(cls, directory: Path) -> Self:
-        """FAILED_PRECONDITION if another process holds ``directory`` or its schema is newer;
+    async def open(
+        cls,
+        directory: Path,
+        committed: Callable[[int, float], None] = lambda writes, seconds: None,
+    ) -> Self:
+        """``committed`` is told of the writes and seconds of each commit, on another thread.
+
+        FAILED_PRECONDITION if another process holds ``directory`` or its schema is newer;
         DATA_LOSS if the database is damaged."""
         lock = claim(directory)
-        writer = Writer(lambda: open_database(directory))
+        writer = Writer(lambda: open_database(directory), committed)
         try:
             await writer.start()
         except BaseException:

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeVar
 
 from hourglass_common.domain.errors import Code, HourglassError
@@ -32,8 +33,14 @@ class _Job:
 class Writer:
     """Give it ``work``; it runs in order, inside a transaction, on the connection's own thread."""
 
-    def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        committed: Callable[[int, float], None] = lambda writes, seconds: None,
+    ) -> None:
+        """``committed`` is told of each commit, on the writer's thread."""
         self._open = open_connection
+        self._committed = committed
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
@@ -110,6 +117,7 @@ class Writer:
         return batch
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Job]) -> None:
+        began = perf_counter()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in batch:
@@ -122,6 +130,7 @@ class Writer:
                 connection.execute("RELEASE job")
             connection.execute("COMMIT")
             self.commits += 1
+            self._committed(len(batch), perf_counter() - began)
         except Exception as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
