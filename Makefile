@@ -6,7 +6,7 @@ SOURCES := common services operator executor devcluster cli
 ARGS ?=
 
 .PHONY: help dev test lint format proto crd rbac admission reference lock clean
-.PHONY: bench bench-operator bench-control mutants
+.PHONY: bench bench-operator bench-control bench-executor mutants
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -78,6 +78,9 @@ bench-operator: $(VENV)/.installed  ## measure the operator under load, 15 minut
 
 bench-control: $(VENV)/.installed  ## measure PerformerControl under load, 5 minutes; ARGS="--quick"
 	$(BIN)/python -m tests.bench.control_bench $(ARGS)
+
+bench-executor: $(VENV)/.installed  ## measure the executor under load and kills, 15 minutes; ARGS="--quick"
+	$(BIN)/python -m tests.bench.executor_bench $(ARGS)
 
 mutants: $(VENV)/.installed  ## put known bugs into a copy of the sources: a test must find each
 	$(BIN)/python -m tests.mutants.run $(ARGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ENDING = "_bench"
-LONG = frozenset({"operator", "control", "promotion"})
+LONG = frozenset({"operator", "control", "executor", "promotion"})
 
 
 def main(names: list[str]) -> int:
