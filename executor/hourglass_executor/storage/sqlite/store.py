@@ -26,6 +26,10 @@ from .rows import (
 )
 from .writer import Writer
 
+_ACCEPT = (
+    f"INSERT INTO tasks ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+    "ON CONFLICT (task_id) DO NOTHING"
+)
 _DEPLOYMENT = "performer_id, avs, state, deployment, handle, created_at"
 
 
@@ -63,10 +67,9 @@ class SqliteStore:
 
     async def accept(self, task: TaskRecord) -> TaskRecord:
         def work(connection: sqlite3.Connection) -> TaskRecord:
-            known = _read(connection, task.task_id)
-            if known is None:
-                _insert(connection, task)
-            return known or task
+            if connection.execute(_ACCEPT, task_to_row(task)).rowcount:
+                return task
+            return _must_read(connection, task.task_id)
 
         return await self._writer.run(work)
 
@@ -172,13 +175,6 @@ def _must_read(connection: sqlite3.Connection, task_id: str) -> TaskRecord:
     if row is None:
         raise not_found(task_id)
     return row
-
-
-def _insert(connection: sqlite3.Connection, task: TaskRecord) -> None:
-    connection.execute(
-        f"INSERT INTO tasks ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        task_to_row(task),
-    )
 
 
 def _end(connection: sqlite3.Connection, task: TaskRecord) -> None:
