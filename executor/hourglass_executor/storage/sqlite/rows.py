@@ -40,7 +40,7 @@ def task_to_row(task: TaskRecord) -> Row:
     )
 
 
-# Fields are spelt out for tasks: dataclasses.asdict copies every value, and takes ten times as long.
+# Fields of tasks are spelt out: dataclasses.asdict copies each value, in ten times as long.
 
 
 def _submission_fields(given: Submission) -> dict[str, Any]:
