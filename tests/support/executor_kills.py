@@ -5,6 +5,7 @@ counts for nothing.
 """
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 from hourglass_common.domain.errors import Code, HourglassError
 from hourglass_services.executor.client import ExecutorClient
 from hourglass_services.executor.port import DeployRequest, EnvironmentVariable, TaskResult
@@ -37,6 +39,7 @@ class Journal:
     uncertain: set[str] = field(default_factory=set[str])
     """AVSs that were being deployed or removed when the executor died."""
     lost_deployments: int = 0
+    folder: str = ""
     back: list[float] = field(default_factory=list[float])
     rates: list[float] = field(default_factory=list[float])
 
@@ -44,7 +47,8 @@ class Journal:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``changed`` are answers that a repeat did not get again, ``unanswered`` ids that have no
-    end, ``without_run`` results of tasks that no performer ran."""
+    end, ``without_run`` results of tasks that no performer ran, ``orphans`` performers that were
+    left when the last executor had stopped."""
 
     kills: int
     sent: int
@@ -54,13 +58,14 @@ class Verdict:
     without_run: int
     changed: int
     unanswered: int
+    orphans: int
     slowest_back: float
     lowest_rate: float
 
     @property
     def nothing_is_lost(self) -> bool:
-        found = (self.lost_deployments, self.twice, self.without_run, self.changed, self.unanswered)
-        return found == (0, 0, 0, 0, 0)
+        lost = self.lost_deployments + self.without_run + self.changed + self.unanswered
+        return lost + self.twice + self.orphans == 0
 
 
 async def kill_under_load(folder: Path, kills: int, rng: Random) -> Verdict:
@@ -69,6 +74,7 @@ async def kill_under_load(folder: Path, kills: int, rng: Random) -> Verdict:
     environment = [
         {"name": "LEDGER", "value": str(ledger)},
         {"name": "WORK_SECONDS", "value": "0.02"},
+        {"name": "BELONGS_TO", "value": str(folder)},
     ]
     performer = {
         "image": {"repository": "ledger", "tag": "v1"},
@@ -81,14 +87,20 @@ async def kill_under_load(folder: Path, kills: int, rng: Random) -> Verdict:
         processes={"allow": True, "commands": {"ledger": list(COMMAND)}, "stopGrace": "1s"},
         avsPerformers=[performer],
     )
-    journal = Journal()
+    journal = Journal(folder=str(folder))
     for life in range(kills):
         await _one_life(given, folder, journal, rng, first=life == 0)
-    async with executor_process(given, folder) as (_, address), open_channel(address) as channel:
-        client = ExecutorClient(channel)
-        await _check_deployments(client, journal)
-        changed, unanswered = await _ask_again(client, journal)
-    return _verdict(kills, journal, Ledger.read(ledger), changed, unanswered)
+    try:
+        async with executor_process(given, folder) as (process, address):
+            async with open_channel(address) as channel:
+                client = ExecutorClient(channel)
+                await _check_deployments(client, journal)
+                changed, unanswered = await _ask_again(client, journal)
+            process.send_signal(signal.SIGTERM)  # which ends all performers that it knows
+            await process.wait()
+    finally:
+        orphans = _ended_orphans(folder)
+    return _verdict(kills, journal, Ledger.read(ledger), (changed, unanswered, orphans))
 
 
 async def _one_life(
@@ -148,7 +160,7 @@ async def _changes(
                 await client.remove(known)
                 del journal.deployed[avs]
             else:
-                journal.deployed[avs] = await _deploy(client, avs)
+                journal.deployed[avs] = await _deploy(client, avs, journal.folder)
         except HourglassError as error:
             if error.code is Code.UNAVAILABLE:
                 return  # it is gone: nobody knows what became of this change
@@ -156,13 +168,13 @@ async def _changes(
         journal.uncertain.discard(avs)
 
 
-async def _deploy(client: ExecutorClient, avs: str) -> str:
+async def _deploy(client: ExecutorClient, avs: str, folder: str) -> str:
     answer = await client.deploy(
         DeployRequest(
             avs_address=avs,
             digest="sha256:1",
             registry="ledger",
-            environment=(EnvironmentVariable(name="OF", value=avs),),
+            environment=(EnvironmentVariable(name="BELONGS_TO", value=folder),),
         ),
         timeout_seconds=15,
     )
@@ -197,9 +209,23 @@ async def _ask_again(client: ExecutorClient, journal: Journal) -> tuple[int, int
     return changed, unanswered
 
 
+def _ended_orphans(folder: Path) -> int:
+    """Return how many performers still run of those that write into ``folder``, and end them."""
+    found = 0
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("BELONGS_TO") == str(folder):
+                process.kill()
+                found += 1
+        except psutil.Error:
+            continue
+    return found
+
+
 def _verdict(
-    kills: int, journal: Journal, ledger: Ledger, changed: int, unanswered: int
+    kills: int, journal: Journal, ledger: Ledger, at_the_end: tuple[int, int, int]
 ) -> Verdict:
+    changed, unanswered, orphans = at_the_end
     ran = {submission(number).task_id for number in journal.answers}
     return Verdict(
         kills=kills,
@@ -210,6 +236,7 @@ def _verdict(
         without_run=len(ran - ledger.began.keys()),
         changed=changed,
         unanswered=unanswered,
+        orphans=orphans,
         slowest_back=max(journal.back, default=0.0),
         lowest_rate=min(journal.rates, default=0.0),
     )
