@@ -6,7 +6,7 @@ The judge is the performers' ledger, on disk before a task is worked on; not the
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -109,9 +109,12 @@ async def _kill_in_turn(process: psutil.Process) -> None:
 
 def _instances(process: psutil.Process, avs: str) -> list[psutil.Process]:
     """Return those that run for ``avs``, the oldest first."""
-    found = [one for one in process.children() if one.status() != psutil.STATUS_ZOMBIE]
-    of_avs = [one for one in found if one.environ().get("AVS_ADDRESS") == avs]
-    return sorted(of_avs, key=lambda one: (one.create_time(), one.pid))
+    found: list[tuple[float, int, psutil.Process]] = []
+    for one in process.children():
+        with suppress(psutil.NoSuchProcess):  # it has ended between the two looks
+            if one.environ().get("AVS_ADDRESS") == avs:
+                found.append((one.create_time(), one.pid, one))
+    return [one for _, _, one in sorted(found, key=lambda each: each[:2])]
 
 
 async def kill_executors(size: Size, figures: Figures, folder: Path) -> None:
