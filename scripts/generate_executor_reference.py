@@ -216,8 +216,8 @@ def _seen_keys(model: type[BaseModel], at: str) -> set[str]:
 
 def _flags() -> list[str]:
     command: Any = typer.main.get_command(app)
-    options = [p for p in command.commands["executor"].params if p.param_type_name == "option"]
-    return [f"`{p.opts[0]}`" for p in options]
+    run = command.commands["executor"].commands["run"]
+    return [f"`{p.opts[0]}`" for p in run.params if p.param_type_name == "option"]
 
 
 if __name__ == "__main__":
