@@ -67,7 +67,7 @@ def task(record: TaskRecord, *, content: bool = False) -> ExecutorTask:
         state=TaskState(record.state.value),
         accepted_at=record.accepted_at,
         finished_at=record.finished_at,
-        failure=None if record.error is None else _kept_failure(record.error),
+        failure=None if record.error is None else failure_of(record.error),
         resolved=None
         if said is None
         else TaskResolution(
@@ -136,13 +136,8 @@ def refused(error: HourglassError, before: TaskStep) -> TaskStep:
     )
 
 
-def failure_of(error: HourglassError) -> TaskFailure:
-    return TaskFailure(
-        code=error.code.value, reason=error.reason, message=error.message, hint=error.hint
-    )
-
-
-def _kept_failure(error: TaskError) -> TaskFailure:
+def failure_of(error: HourglassError | TaskError) -> TaskFailure:
+    """Return an error, or what is kept of one."""
     return TaskFailure(
         code=error.code.value, reason=error.reason, message=error.message, hint=error.hint
     )
