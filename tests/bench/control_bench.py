@@ -26,7 +26,6 @@ Writes ``.hourglass/bench/control.json``, prints the table; exit status 1 where 
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import tempfile
@@ -38,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.bench.control_rig.rows import QUICK, Size, goals  # noqa: E402
 from tests.bench.control_rig.run import Run  # noqa: E402
-from tests.bench.operator_rig import report  # noqa: E402
+from tests.bench.operator_rig import outcome  # noqa: E402
 from tests.bench.operator_rig.machine import machine  # noqa: E402
 from tests.bench.operator_rig.run import Figures  # noqa: E402
 from tests.support import control_plane  # noqa: E402
@@ -60,22 +59,13 @@ def main() -> int:
             place = Path(options.keep or folder) / f"run-{number}"
             place.mkdir(parents=True)
             asyncio.run(Run(size, figures, place).measure())
-    rows = [
-        report.judge(goal, figures.ours.get(goal.key, ()), figures.bare.get(goal.key, ()))
-        for goal in goals(size)
-    ]
+    rows = outcome.judged(goals(size), figures)
     method = {
         "said_in": "tests/bench/control_bench.py",
         "runs": options.runs,
         "size": asdict(size),
-        "beside": {**figures.bare, **figures.beside},
-        "notes": figures.notes,
     }
-    content = report.as_json(rows, here, method)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    print(report.table(rows))
-    print(f"load average before: {here['load_average']}; written: {RESULT.relative_to(ROOT)}")
+    outcome.tell(rows, here, figures, method, RESULT)
     return 0 if all(row.met for row in rows) else 1
 
 

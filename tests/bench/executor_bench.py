@@ -17,7 +17,6 @@ Writes ``.hourglass/bench/executor.json``, prints the table; exit status 1 where
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 from dataclasses import asdict
@@ -31,7 +30,7 @@ from tests.bench.executor_rig.kills import kill_executors, kill_instances  # noq
 from tests.bench.executor_rig.memory import measure_memory  # noqa: E402
 from tests.bench.executor_rig.rows import QUICK, Size, goals  # noqa: E402
 from tests.bench.executor_rig.speed import measure_speed  # noqa: E402
-from tests.bench.operator_rig import report  # noqa: E402
+from tests.bench.operator_rig import outcome  # noqa: E402
 from tests.bench.operator_rig.machine import machine  # noqa: E402
 from tests.bench.operator_rig.run import Figures  # noqa: E402
 
@@ -53,22 +52,13 @@ def main() -> int:
     size, figures, here = QUICK if options.quick else Size(), Figures(), machine()
     with tempfile.TemporaryDirectory(prefix="executor-bench-", dir=options.on) as folder:
         asyncio.run(measure(size, figures, Path(folder), options.runs))
-    rows = [
-        report.judge(goal, figures.ours.get(goal.key, ()), figures.bare.get(goal.key, ()))
-        for goal in goals()
-    ]
+    rows = outcome.judged(goals(), figures)
     method = {
         "said_in": "tests/bench/executor_bench.py",
         "runs": options.runs,
         "size": asdict(size),
-        "beside": {**figures.bare, **figures.beside},
-        "notes": figures.notes,
     }
-    content = report.as_json(rows, here, method)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    print(report.table(rows))
-    print(f"load average before: {here['load_average']}; written: {RESULT.relative_to(ROOT)}")
+    outcome.tell(rows, here, figures, method, RESULT)
     return 0 if all(row.met for row in rows) else 1
 
 

@@ -37,7 +37,6 @@ Writes ``.hourglass/bench/operator.json``, prints the table; exit status 1 where
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import tempfile
@@ -47,10 +46,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench.operator_rig import report  # noqa: E402
+from tests.bench.operator_rig import outcome, report  # noqa: E402
 from tests.bench.operator_rig.machine import machine  # noqa: E402
 from tests.bench.operator_rig.programs import METRICS_URL, OURS, READY_URL, Command  # noqa: E402
-from tests.bench.operator_rig.report import Row, Size  # noqa: E402
+from tests.bench.operator_rig.report import Size  # noqa: E402
 from tests.bench.operator_rig.run import Figures, Run  # noqa: E402
 from tests.support import control_plane, played_nodes  # noqa: E402
 
@@ -72,12 +71,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("operator_bench: told to stop"))
     here = machine()
     figures = _measured(options, size, frozenset(options.only or rows))
-    judged = [
-        report.judge(goal, figures.ours.get(key, ()), figures.bare.get(key, ()))
-        for key, goal in rows.items()
-        if key in (options.only or rows)
-    ]
-    _tell(judged, here, figures, _method(options, size))
+    wanted = [goal for key, goal in rows.items() if key in (options.only or rows)]
+    judged = outcome.judged(wanted, figures)
+    words = ("The reference's figures come from four controllers, no ReplicaSets and no nodes.",)
+    method = _method(options, size)
+    outcome.tell(judged, here, figures, method, RESULT, (*words, *figures.notes))
     return 0 if all(row.met for row in judged) else 1
 
 
@@ -101,23 +99,6 @@ def _method(options: argparse.Namespace, size: Size) -> dict[str, object]:
         "runs": options.runs,
         "size": asdict(size),
     }
-
-
-def _tell(
-    judged: list[Row],
-    here: dict[str, object],
-    figures: Figures,
-    method: dict[str, object],
-) -> None:
-    beside = {"beside": {**figures.bare, **figures.beside}, "notes": figures.notes}
-    content = report.as_json(judged, here, {**method, **beside})
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    print(report.table(judged))
-    print("The reference's figures come from four controllers, no ReplicaSets and no nodes.")
-    for note in figures.notes:
-        print(note)
-    print(f"load average before: {here['load_average']}; written: {RESULT.relative_to(ROOT)}")
 
 
 def _options() -> argparse.Namespace:
